@@ -1,0 +1,266 @@
+"""What a wire must promise.
+
+A `Transport` is one connection to a broker, live or in memory. It carries bytes between subjects and knows nothing of
+frames, messages or agents. `agentbus.testing.check_transport` holds any implementation to what is written here.
+
+Promises:
+
+* **Live messages are at most once** and in order per (sender, subject): nothing is buffered while there is no link,
+  nothing is sent again, `send` fails at once with `NotConnected`.
+* **A receiver is called from the event loop**, synchronously, one message at a time, and must return quickly; an
+  exception from it is logged and counted, and harms neither the link nor other receivers.
+* **Subscriptions outlive the link**: after a reconnect they are there again, before `connected` is true.
+* **Nobody listening is told**: a `send` with a `reply` to a subject without subscribers is answered on `reply` by an
+  empty body with the header ``Status: 503``, as NATS does.
+* **A queue group** gets each message once, whoever of its members gets it.
+* **A stored message** (`store`) survives until the stream's limits drop it; a consumer delivers it at least once,
+  again and again until it is acknowledged or discarded.
+* **Every wait has a deadline.**
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+Headers = Mapping[str, str]
+Receiver = Callable[[str, bytes, str, Headers | None], None]
+"""Called with subject, body, reply subject (empty for none) and headers (None for none)."""
+
+NO_RESPONDERS: Headers = {"Status": "503"}
+
+
+class LinkState(Enum):
+    """Where a transport stands."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    RECONNECTING = "reconnecting"
+    CLOSED = "closed"
+
+
+LinkWatcher = Callable[[LinkState, str], None]
+"""Told of each change of state, with the reason; must not raise."""
+
+
+class Subscription(Protocol):
+    """Interest in a subject."""
+
+    def unsubscribe(self) -> None:
+        """Ends the interest. No receiver call follows. A second call does nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamLimits:
+    """What a stream of durable messages may hold. Whichever limit is reached first drops the oldest.
+
+    Attributes:
+        max_bytes: bytes, headers included. Default 1 GiB.
+        max_age_s: seconds. Default seven days.
+        max_messages: messages; -1 for no limit.
+        duplicate_window_s: for how long a message id is remembered, so that a second `store` of it is not stored
+            again. Seconds, at least 0.1.
+        replicas: copies in a cluster, 1 to 5.
+    """
+
+    max_bytes: int = 1 << 30
+    max_age_s: float = 7 * 86400.0
+    max_messages: int = -1
+    duplicate_window_s: float = 120.0
+    replicas: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamSpec:
+    """A stream: everything sent by `store` to a subject that one of `subjects` (patterns) matches."""
+
+    name: str
+    subjects: tuple[str, ...]
+    limits: StreamLimits = field(default_factory=StreamLimits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumerSpec:
+    """A named, durable position in a stream, shared by all who consume under its name.
+
+    Attributes:
+        stream: the stream's name.
+        name: the consumer's name, ``[A-Za-z0-9_-]+``.
+        filters: the patterns it hears.
+        ack_wait_s: seconds without `Job.progress` after which an unsettled job is delivered again.
+        max_in_flight: jobs delivered to this transport and not settled yet; the transport pulls no more than that.
+    """
+
+    stream: str
+    name: str
+    filters: tuple[str, ...]
+    ack_wait_s: float = 30.0
+    max_in_flight: int = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """The stream's acknowledgement of a stored message. `duplicate`: its id had been stored before."""
+
+    stream: str
+    sequence: int
+    duplicate: bool = False
+
+
+class Job(Protocol):
+    """One delivery of a stored message, to be settled once: by `ack`, `retry` or `discard`.
+
+    Settling is at most once on the wire: a settlement that is lost, or made while there is no link, leads to a
+    further delivery, never to a loss. Settling a second time does nothing.
+    """
+
+    @property
+    def subject(self) -> str: ...
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def headers(self) -> Headers | None: ...
+    @property
+    def sequence(self) -> int:
+        """The message's number in its stream."""
+        ...
+
+    @property
+    def attempt(self) -> int:
+        """1 for the first delivery."""
+        ...
+
+    def ack(self) -> None:
+        """Done: never deliver it again."""
+        ...
+
+    def retry(self, delay_s: float = 0.0) -> None:
+        """Not done: deliver it again, not before `delay_s` seconds."""
+        ...
+
+    def discard(self) -> None:
+        """Given up: never deliver it again."""
+        ...
+
+    def progress(self) -> None:
+        """Still at it: start `ack_wait_s` anew."""
+        ...
+
+
+class Consumption(Protocol):
+    """A running consumer."""
+
+    def stop(self) -> None:
+        """Stops pulling. No receiver call follows; jobs that were delivered can still be settled."""
+        ...
+
+
+class Transport(Protocol):
+    """One connection to a broker: at most once and ordered per (sender, subject) when live, at least once when stored."""
+
+    @property
+    def url(self) -> str:
+        """Where it leads, without credentials."""
+        ...
+
+    @property
+    def connected(self) -> bool:
+        """Whether `send` would be accepted now."""
+        ...
+
+    @property
+    def congested(self) -> bool:
+        """Whether more is waiting to be written than should be: await `writable` before sending more."""
+        ...
+
+    @property
+    def max_payload(self) -> int:
+        """Bytes: the largest body plus headers that the broker takes."""
+        ...
+
+    async def connect(self, *, timeout_s: float = 5.0, watcher: LinkWatcher | None = None) -> None:
+        """Connects. From then on the link is kept up until `close`.
+
+        Raises:
+            NotConnected: no broker answered in time. The text names the address and the remedy.
+            Unauthorized: the broker refused the credentials.
+            ServerFailed: an embedded server could not be started.
+        """
+        ...
+
+    def send(self, subject: str, body: bytes, reply: str = "", headers: Headers | None = None) -> None:
+        """Hands one live message to the wire; returns at once.
+
+        Raises:
+            NotConnected: no link now.
+            PayloadTooLarge: body plus headers exceed `max_payload`; the link is untouched.
+            Closed: after `close`.
+        """
+        ...
+
+    async def writable(self, *, timeout_s: float = 5.0) -> None:
+        """Waits until `congested` is false. Raises `NotConnected` when the link is lost or the time is over."""
+        ...
+
+    def subscribe(self, subject: str, receiver: Receiver, queue: str = "") -> Subscription:
+        """Listens on a subject or pattern, as a member of a queue group if one is named.
+
+        Can be called while there is no link. Raises `SubjectError` and, after `close`, `Closed`.
+        """
+        ...
+
+    async def flush(self, *, timeout_s: float = 5.0) -> None:
+        """Returns when the broker has seen everything sent and subscribed before, and all it had delivered to this
+        connection by then has been received. Raises `NotConnected`."""
+        ...
+
+    async def ensure_stream(self, spec: StreamSpec, *, timeout_s: float = 5.0) -> None:
+        """Makes the stream, or changes its limits where they differ. Raises `StorageFailed`, `NotConnected`."""
+        ...
+
+    async def store(
+        self, subject: str, body: bytes, *, message_id: str, headers: Headers | None = None, timeout_s: float = 5.0
+    ) -> Stored:
+        """Publishes to a stream; returns when the stream has acknowledged it. Tries again, with the same
+        `message_id`, until the time is over, also across a reconnect.
+
+        Raises:
+            StorageFailed: refused, or not acknowledged in time.
+            PayloadTooLarge: as `send`.
+            Closed: after `close`.
+        """
+        ...
+
+    async def consume(
+        self, spec: ConsumerSpec, receiver: Callable[[Job], None], *, timeout_s: float = 5.0
+    ) -> Consumption:
+        """Begins to consume; makes the consumer if it is not there. Goes on across reconnects.
+
+        Raises:
+            StorageFailed: no such stream, or a consumer of this name has other filters.
+            NotConnected: no link within the time.
+        """
+        ...
+
+    async def close(self, *, timeout_s: float = 1.0) -> None:
+        """Writes what is pending, within `timeout_s`, and closes; never raises. A second call does nothing."""
+        ...
+
+
+class FrameGuard(Protocol):
+    """What protects frames on the wire: signs, encrypts, or both. Implemented by an identity."""
+
+    def seal(self, subject: str, body: bytes) -> bytes:
+        """The bytes to send in place of `body`."""
+        ...
+
+    def open(self, subject: str, sealed: bytes) -> bytes:
+        """The `body` that was sealed for `subject`. Raises `Unauthorized` when it can't be trusted."""
+        ...
+
+
+TransportFactory = Callable[[], Awaitable[Transport]]
+"""Makes one more connection, already connected, to one broker that all of them share."""
