@@ -39,7 +39,9 @@ def check_subject(subject: str, *, pattern: bool = False, what: str = "subject")
         if token in ("*", ALL):
             why = "'>' may only come last" if pattern else "wildcards are for those who listen"
             raise SubjectError(f"{what} {subject!r}: {why}")
-        raise SubjectError(f"{what} {subject!r}: token {token!r} holds a blank or one of '.*>': replace it, with '-' say")
+        raise SubjectError(
+            f"{what} {subject!r}: token {token!r} holds a blank or one of '.*>': replace it, with '-' say"
+        )
     return subject
 
 

@@ -1,0 +1,254 @@
+"""The bus: typed messages on one side, frames on the wire on the other.
+
+One `Bus` a node. It numbers and seals what the node's agents send, opens what comes in, once, and hands it to
+listeners as `Inbound`. Its agents send through a `Port` each, so that what one sends is one sender's.
+
+Order: messages from one port to one subject arrive in the order they were sent. Sequence numbers are the bus's,
+given when a frame is sealed, and name the message together with the sender and the epoch.
+
+Way out: `Port` -> `Lane` (coalesced) -> `Bus.emit` (numbered, sealed) -> `Transport.send`.
+Way in: `Transport` -> `Bus.listen`'s receiver (opened, decoded) -> listener; replies -> `Calls`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from google.protobuf.message import Message
+
+from .calls import Calls
+from .coalescing import Lane
+from .deadlines import DeadlineQueue
+from .errors import AgentBusError, Closed, NotConnected, PayloadTooLarge, SchemaMismatch, Unauthorized
+from .inbound import JSON_CONTENT, Inbound, Listener, foreign_error, foreign_headers
+from .messages import PLAIN, SEALED, Frame, decode_frame, encode_frame, to_failure, to_json
+from .subjects import Subjects
+from .transport import FrameGuard, Headers, Subscription, Transport
+
+MAX_HOPS = 64
+"""Messages that cause one another beyond that many are taken for a loop."""
+
+
+@dataclass(slots=True)
+class BusCounters:
+    """What the bus has seen since it began.
+
+    Attributes:
+        frames_sent, frames_received: frames, foreign messages included.
+        messages_sent: messages in frames sent.
+        malformed: inbound bytes that were no frame of a known version, or that the guard refused.
+        lost: messages that could not be handed to the wire after their sender had gone on.
+    """
+
+    frames_sent: int = 0
+    frames_received: int = 0
+    messages_sent: int = 0
+    malformed: int = 0
+    lost: int = 0
+
+
+class Bus:
+    """A node's connection to its realm.
+
+    Args:
+        transport: the wire; connected by the node.
+        subjects: the realm's subjects.
+        node: the node's name.
+        epoch: when this life of the node began, milliseconds since 1970.
+        clock_us: microseconds since 1970.
+        guard: seals and opens frames, if there is an identity.
+        on_malformed: told of inbound bytes that are not of the protocol: subject and why.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        subjects: Subjects,
+        *,
+        node: str,
+        epoch: int,
+        clock_us: Callable[[], int],
+        on_malformed: Callable[[str, AgentBusError], None],
+        guard: FrameGuard | None = None,
+        max_hops: int = MAX_HOPS,
+    ) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.transport = transport
+        self.subjects = subjects
+        self.node = node
+        self.epoch = epoch
+        self.max_hops = max_hops
+        self.calls = Calls()
+        self.deadlines = DeadlineQueue(self.loop)
+        self.counters = BusCounters()
+        self.inbox = f"{subjects.realm}.in.{node}.{epoch:x}"
+        self.clock_us = clock_us
+        self._guard = guard
+        self._on_malformed = on_malformed
+        self._sequence = 1
+        self._dirty: list[Lane] = []
+        self._turn_open = False
+        self._inbox_subscription: Subscription | None = None
+
+    def open(self) -> None:
+        """Begins to hear replies."""
+        self._inbox_subscription = self.transport.subscribe(self.subjects.inbox(self.node), self._on_reply)
+
+    def close(self) -> None:
+        """Sends what is gathered and ends every open call with `Closed`."""
+        self.end_turn()
+        if self._inbox_subscription is not None:
+            self._inbox_subscription.unsubscribe()
+        self.calls.close(Closed("the node was closed while waiting for an answer"))
+        self.deadlines.close()
+
+    # -- out -------------------------------------------------------------------------------------------------------
+
+    def take_numbers(self, count: int) -> int:
+        """The first of `count` fresh sequence numbers."""
+        first = self._sequence
+        self._sequence = first + count
+        return first
+
+    def gathered(self, lane: Lane) -> None:
+        """The lane has got its first message: it goes at once when the turn has sent nothing yet, else at its end."""
+        if self._turn_open:
+            self._dirty.append(lane)
+            return
+        self._turn_open = True
+        self.loop.call_soon(self.end_turn)
+        self.emit(lane)
+
+    def end_turn(self) -> None:
+        """Seals and sends every lane that has gathered messages."""
+        self._turn_open = False
+        if self._dirty:
+            dirty, self._dirty = self._dirty, []
+            for lane in dirty:
+                if lane.payloads:
+                    self.emit(lane)
+
+    def emit(self, lane: Lane) -> None:
+        """Seals the lane's frame and hands it to the wire. What can't be sent fails its calls, or is counted."""
+        count = len(lane.payloads)
+        first = self.take_numbers(count)
+        frame, calls = lane.take(self.epoch, first, self.clock_us())
+        reply = ""
+        if calls:
+            reply = f"{self.inbox}_{first}_{count}"
+            for offset, call in enumerate(calls):
+                self.calls.add(first + offset, call)
+        try:
+            self.transport.send(lane.subject, self.seal(lane.subject, frame), reply)
+        except (NotConnected, PayloadTooLarge, Closed) as error:
+            self.counters.lost += count - len(calls)
+            for call in calls:
+                call.fail(error)
+            return
+        self.counters.frames_sent += 1
+        self.counters.messages_sent += count
+
+    def seal(self, subject: str, frame: Frame) -> bytes:
+        """The frame's bytes as they travel."""
+        body = encode_frame(frame)
+        if self._guard is None:
+            return PLAIN + body
+        return SEALED + self._guard.seal(subject, body)
+
+    # -- in --------------------------------------------------------------------------------------------------------
+
+    def listen(self, subject: str, listener: Listener, type_name: str = "", queue: str = "") -> Subscription:
+        """Hands all that comes on `subject`, a pattern, to `listener`.
+
+        Args:
+            type_name: the type expected there; if empty, the subject's last token says it.
+            queue: the queue group, if any.
+        """
+
+        def receive(subject: str, body: bytes, reply: str, headers: Headers | None) -> None:
+            inbound = self.decode(subject, body, reply, headers, type_name)
+            if inbound is not None:
+                listener(inbound)
+
+        return self.transport.subscribe(subject, receive, queue)
+
+    def decode(
+        self, subject: str, body: bytes, reply: str, headers: Headers | None, type_name: str = ""
+    ) -> Inbound | None:
+        """What came in, opened; None, counted, told and answered, when it is not of the protocol."""
+        self.counters.frames_received += 1
+        try:
+            if body[:1] != b"\x00":
+                return Inbound.foreign_of(subject, body, reply, headers, type_name, self.loop.time())
+            frame = self._open(subject, body)
+            if type_name and frame.type != type_name:
+                raise SchemaMismatch(f"a {frame.type} on a subject of {type_name}")
+            return Inbound(frame, subject, reply, self.loop.time())
+        except (SchemaMismatch, Unauthorized) as error:
+            self.counters.malformed += 1
+            self._on_malformed(subject, error)
+            if reply:
+                self.answer_foreign(reply, None, error)
+            return None
+
+    def _open(self, subject: str, body: bytes) -> Frame:
+        start = body[:2]
+        if start == PLAIN:
+            if self._guard is not None:
+                raise Unauthorized(f"a frame on {subject!r} is not sealed, and this node accepts only sealed ones")
+            return decode_frame(body[2:])
+        if start == SEALED:
+            if self._guard is None:
+                raise Unauthorized(f"a sealed frame on {subject!r}, and this node has no identity to open it with")
+            return decode_frame(self._guard.open(subject, body[2:]))
+        raise SchemaMismatch(f"a frame of version {body[1:2].hex() or 'none'}: this node speaks {PLAIN[1:].hex()}")
+
+    def _on_reply(self, subject: str, body: bytes, reply: str, headers: Headers | None) -> None:
+        if body[:1] == b"\x00":
+            try:
+                self.calls.answered(self._open(subject, body))
+            except (SchemaMismatch, Unauthorized) as error:
+                self.counters.malformed += 1
+                self._on_malformed(subject, error)
+            return
+        prefix, first, count = ("", "", "")
+        parts = subject.rsplit("_", 2)
+        if len(parts) == 3:
+            prefix, first, count = parts
+        if prefix != self.inbox or not (first.isdecimal() and count.isdecimal()):
+            return
+        if headers is not None and headers.get("Status") == "503" and not body:
+            self.calls.nobody(int(first), int(count))
+            return
+        call = self.calls.get(int(first))
+        if call is not None:
+            error = foreign_error(headers)
+            if error is not None:
+                call.fail(error)
+            else:
+                call.answer("", "", body)
+
+    def answer_foreign(
+        self, reply: str, message: Message | None, error: BaseException | None, json: bool = False
+    ) -> None:
+        """Answers whoever speaks plain protobuf or JSON: in kind, errors in ADR-32's headers."""
+        headers: dict[str, str] = {}
+        body = b""
+        if error is not None:
+            failure = to_failure(error)
+            headers = foreign_headers(failure, error)
+            body = to_json(failure) if json else failure.SerializeToString()
+        elif message is not None:
+            body = to_json(message) if json else message.SerializeToString()
+        if json:
+            headers["Content-Type"] = JSON_CONTENT
+        try:
+            self.transport.send(reply, body, "", headers or None)
+        except PayloadTooLarge as too_large:
+            self.counters.lost += 1
+            if error is None:
+                self.answer_foreign(reply, None, too_large, json)
+        except (NotConnected, Closed):
+            self.counters.lost += 1

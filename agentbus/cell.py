@@ -1,0 +1,468 @@
+"""A cell: one agent, living on a node.
+
+It builds the agent's workers, subscribes them, runs its ticks and hooks, and carries out what supervision decides.
+A restart builds the agent anew from the arguments it was first made of; its mailboxes and subscriptions stay, so
+that it is never deaf. (The name is Akka's ActorCell.)
+
+States: new -> starting -> running <-> restarting; any -> stopping -> stopped; or -> failed, when supervision gives
+it up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+from structlog.typing import FilteringBoundLogger
+
+from .agent import Agent, again
+from .answering import RequestWorker
+from .behaviors import EverySpec, OnSpec, RpcSpec
+from .context import Context
+from .discovery import describe
+from .durable import DurableWorker
+from .errors import AgentStopped, SchemaMismatch
+from .inbound import Inbound
+from .messages import full_name
+from .middleware import Handler, Middleware, stack
+from .peers import PeerView
+from .port import Port
+from .routes import Cancel, Routes
+from .statistics import AgentStatistics, Counters
+from .streams import DurableStreams
+from .subjects import Subjects, type_token
+from .supervision import Decision, Escalate, Restart, Resume, Supervision, decide, recent
+from .transport import ConsumerSpec, Consumption, Job
+from .worker import EventWorker, Worker, answer
+
+HOOK_S = 5.0
+"""Seconds that `@on_stop` may take."""
+
+State = Literal["new", "starting", "running", "restarting", "stopping", "stopped", "failed"]
+
+
+class Hosting(Protocol):
+    """The node's side of a cell."""
+
+    name: str
+    epoch: int
+    routes: Routes
+    streams: DurableStreams
+    subjects: Subjects
+    middleware: tuple[Middleware, ...]
+
+    @property
+    def log(self) -> FilteringBoundLogger: ...
+    @property
+    def peers(self) -> PeerView: ...
+    def make_rng(self, name: str) -> random.Random:
+        """A source of chance for the agent of that name."""
+        ...
+
+    def behavior_failed(self, agent: str, behavior: str, error: Exception, decision: str) -> None:
+        """To be logged and published."""
+        ...
+
+    def messages_dropped(self, agent: str, behavior: str, count: int, why: str) -> None:
+        """To be logged."""
+        ...
+
+    def agent_ended(self, agent: str, error: AgentStopped | None, escalate: bool) -> None:
+        """Supervision gave the agent up."""
+        ...
+
+
+class AgentCell:
+    """Hosts one agent.
+
+    Args:
+        node: the node's side.
+        port: what the agent speaks through.
+        agent: the agent; never started before.
+        supervision: in place of the class's.
+    """
+
+    __slots__ = (
+        "_cancels",
+        "_consumptions",
+        "_lifecycle",
+        "_log",
+        "_node",
+        "_policy",
+        "_restarts",
+        "_rng",
+        "_tickers",
+        "agent",
+        "name",
+        "port",
+        "restart_count",
+        "state",
+        "ticks",
+        "unhandled",
+        "workers",
+    )
+
+    def __init__(self, node: Hosting, port: Port, agent: Agent, supervision: Supervision | None = None) -> None:
+        self._node = node
+        self.port = port
+        self.name = port.source
+        self.agent = agent
+        self._policy = supervision or agent.supervision
+        self.state: State = "new"
+        self.workers: dict[str, Worker] = {}
+        self.unhandled = 0
+        self.restart_count = 0
+        self._restarts: tuple[float, ...] = ()
+        self._cancels: list[Cancel] = []
+        self._consumptions: list[Consumption] = []
+        self._tickers: list[asyncio.Task[None]] = []
+        self._lifecycle: asyncio.Task[None] | None = None
+        self._log: FilteringBoundLogger | None = None
+        self._rng: random.Random | None = None
+        self.ticks: dict[str, Counters] = {}
+
+    # -- what workers and contexts see -----------------------------------------------------------------------------
+
+    @property
+    def running(self) -> bool:
+        return self.state in ("running", "stopping")
+
+    @property
+    def node(self) -> str:
+        return self._node.name
+
+    @property
+    def epoch(self) -> int:
+        return self._node.epoch
+
+    @property
+    def peers(self) -> PeerView:
+        return self._node.peers
+
+    @property
+    def log(self) -> FilteringBoundLogger:
+        if self._log is None:
+            self._log = self._node.log.bind(agent=self.name)
+        return self._log
+
+    @property
+    def rng(self) -> random.Random:
+        if self._rng is None:
+            self._rng = self._node.make_rng(self.name)
+        return self._rng
+
+    def dropped(self, behavior: str, count: int, why: str) -> None:
+        self._node.messages_dropped(self.name, behavior, count, why)
+
+    async def dead_letter(self, inbound: Inbound, behavior: str, error: BaseException) -> None:
+        await self._node.streams.bury(inbound, self.name, behavior, error)
+
+    def failed(self, behavior: str, error: Exception) -> None:
+        if self.state not in ("starting", "running"):
+            self._node.behavior_failed(self.name, behavior, error, self.state)
+            return
+        now = self.port.bus.loop.time()
+        decision = decide(self._policy, self._restarts, error, now)
+        self._node.behavior_failed(self.name, behavior, error, type(decision).__name__.lower())
+        self._carry_out(decision, error, now)
+
+    # -- starting --------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Runs `@on_start`, then begins to hear. Restarts as supervision says.
+
+        Raises:
+            AgentStopped: supervision gave it up; the last failure is the cause.
+        """
+        self._bind()
+        await self._bring_up()
+        try:
+            await self._subscribe()
+        except BaseException:
+            self._end_intake()
+            self.state = "failed"
+            raise
+        self._run()
+
+    async def _bring_up(self) -> None:
+        """Runs the start hooks, building the agent again after a failure, until they pass or it is given up."""
+        while True:
+            self.state = "starting"
+            try:
+                for hook in self.agent.behaviors.start:
+                    await getattr(self.agent, hook.name)(Context(self))
+                return
+            except Exception as error:
+                now = self.port.bus.loop.time()
+                decision = decide(self._policy, self._restarts, error, now, resumable=False)
+                self._node.behavior_failed(self.name, "on_start", error, type(decision).__name__.lower())
+                if not isinstance(decision, Restart):
+                    text = f"agent {self.name!r} could not start: {type(error).__name__}: {error}"
+                    self._give_up(AgentStopped(text), escalate=isinstance(decision, Escalate))
+                    raise AgentStopped(text) from error
+                self._count_restart(now)
+                await asyncio.sleep(decision.delay_s)
+                self._rebuild()
+
+    def _rebuild(self) -> None:
+        self.agent = again(self.agent)
+        self._bind()
+
+    def _bind(self) -> None:
+        """Makes the workers, or gives those there are the handlers of this instance."""
+        for spec in (*self.agent.behaviors.on, *self.agent.behaviors.rpc):
+            middleware = (*self._node.middleware, *spec.middleware)
+            handler: Handler = stack(getattr(self.agent, spec.name), middleware)
+            key = self._key(spec)
+            worker = self.workers.get(key)
+            if worker is not None:
+                worker.handler = handler
+            elif isinstance(spec, OnSpec):
+                self.workers[key] = (DurableWorker if spec.durable else EventWorker)(self, spec, handler)
+            else:
+                self.workers[key] = RequestWorker(self, spec, handler)
+
+    def _key(self, spec: OnSpec | RpcSpec) -> str:
+        """The method's name, and what it hears where several `@on` are on one method."""
+        alone = isinstance(spec, RpcSpec) or sum(other.name == spec.name for other in self.agent.behaviors.on) == 1
+        return spec.name if alone else f"{spec.name}[{describe(spec)}]"
+
+    def _run(self) -> None:
+        self.state = "running"
+        loop = self.port.bus.loop
+        self._tickers = [
+            loop.create_task(self._tick(spec), name=f"{self.name}.{spec.name}") for spec in self.agent.behaviors.every
+        ]
+        for worker in self.workers.values():
+            worker.resume()
+
+    async def _subscribe(self) -> None:
+        bus, routes, subjects = self.port.bus, self._node.routes, self._node.subjects
+        behaviors = self.agent.behaviors
+        if not (behaviors.on or behaviors.rpc):
+            return
+        to_agent = bus.listen(subjects.to_agent(self.name), self._directed, "", self.name)
+        self._cancels.append(to_agent.unsubscribe)
+        for spec in behaviors.rpc:
+            name = full_name(spec.type)
+            offer = self.workers[self._key(spec)].offer
+            self._cancels.append(bus.listen(subjects.any(name), offer, name, "any").unsubscribe)
+            self._cancels.append(routes.plain(subjects.all(name), name, offer))
+        for spec in behaviors.on:
+            worker = self.workers[self._key(spec)]
+            name = full_name(spec.type)
+            if isinstance(worker, DurableWorker):
+                await self._consume(spec, worker)
+                continue
+            for subject in subjects.events(name, spec.topic):
+                if spec.queue is None:
+                    self._cancels.append(routes.plain(subject, name, worker.offer))
+                else:
+                    self._cancels.append(routes.queue(subject, name, spec.queue, worker.offer))
+
+    async def _consume(self, spec: OnSpec, worker: DurableWorker) -> None:
+        await self._node.streams.ensure()
+        bus = self.port.bus
+        name = full_name(spec.type)
+
+        def receive(job: Job) -> None:
+            inbound = bus.decode(job.subject, job.body, "", job.headers, name)
+            if inbound is None or len(inbound.frame.payloads) != 1:
+                error = SchemaMismatch(f"not one {name} in a frame")
+                broken = Inbound.foreign_of(job.subject, job.body, "", None, name, bus.loop.time())
+                broken.job = job
+                worker.give_up_unread(broken, error)
+                return
+            inbound.job = job
+            worker.offer(inbound)
+
+        consumer = ConsumerSpec(
+            stream=self._node.streams.log,
+            name=f"{spec.durable}--{type_token(name)}",
+            filters=self._node.subjects.durables(name, spec.topic),
+            ack_wait_s=spec.ack_wait_s,
+            max_in_flight=worker.max_in_flight,
+        )
+        self._consumptions.append(await bus.transport.consume(consumer, receive))
+
+    def _directed(self, inbound: Inbound) -> None:
+        """Something for this agent by name: a request to its `@rpc`, an event to its `@on` of the type."""
+        kind = inbound.frame.type
+        if not inbound.reply:
+            hears = [w for w in self.workers.values() if isinstance(w, EventWorker) and full_name(w.spec.type) == kind]
+            for worker in hears:
+                worker.offer(inbound)
+            if hears:
+                return
+        for spec in self.agent.behaviors.rpc:
+            if full_name(spec.type) == kind:
+                self.workers[self._key(spec)].offer(inbound)
+                return
+        self.unhandled += len(inbound.frame.payloads)
+        self.dropped("", len(inbound.frame.payloads), f"it has no behavior for {kind}")
+        for index in range(len(inbound.frame.payloads)):
+            answer(self, inbound, index, SchemaMismatch(f"agent {self.name!r} has no @rpc for {kind}"))
+
+    async def _tick(self, spec: EverySpec) -> None:
+        loop = self.port.bus.loop
+        due = loop.time() + (0.0 if spec.immediately else spec.period_s)
+        counters = self.ticks.setdefault(spec.name, Counters())
+        while True:
+            shift = self.rng.uniform(-0.5, 0.5) * spec.jitter * spec.period_s if spec.jitter else 0.0
+            await asyncio.sleep(max(0.0, due + shift - loop.time()))
+            began = loop.time()
+            try:
+                await getattr(self.agent, spec.name)(Context(self))
+                counters.handled += 1
+            except Exception as error:
+                counters.failed += 1
+                counters.last_error = f"{type(error).__name__}: {error}"[:500]
+                self.failed(spec.name, error)
+                if self.state != "running":
+                    return
+            finally:
+                counters.busy_s += loop.time() - began
+            due = max(due + spec.period_s, loop.time())
+
+    # -- failing ---------------------------------------------------------------------------------------------------
+
+    def _carry_out(self, decision: Decision, error: Exception, now: float) -> None:
+        if isinstance(decision, Resume):
+            return
+        self._interrupt()
+        if isinstance(decision, Restart):
+            self.state = "restarting"
+            self._count_restart(now)
+            self._lifecycle = self.port.bus.loop.create_task(
+                self._restart(decision.delay_s), name=f"{self.name}: restart"
+            )
+            return
+        text = (
+            f"agent {self.name!r} failed more than {self._policy.max_restarts} times in {self._policy.within_s:g} s, "
+            f"last with {type(error).__name__}: {error}"
+        )
+        self._give_up(AgentStopped(text), escalate=isinstance(decision, Escalate))
+
+    def _count_restart(self, now: float) -> None:
+        self.restart_count += 1
+        self._restarts = (*recent(self._policy, self._restarts, now), now)
+
+    async def _restart(self, delay_s: float) -> None:
+        await self._run_stop_hooks()
+        await asyncio.sleep(delay_s)
+        try:
+            self._rebuild()
+            await self._bring_up()
+        except AgentStopped:
+            return
+        except Exception as error:
+            text = f"agent {self.name!r} could not be built again: {type(error).__name__}: {error}"
+            self._node.behavior_failed(self.name, "__init__", error, "stop")
+            self._give_up(AgentStopped(text), escalate=False)
+            return
+        self._run()
+
+    def _give_up(self, error: AgentStopped, *, escalate: bool) -> None:
+        self.state = "failed"
+        self._end_intake()
+        self._interrupt()
+        for worker in self.workers.values():
+            worker.reject_waiting("the agent was given up")
+        self._node.agent_ended(self.name, error, escalate)
+
+    def _interrupt(self) -> None:
+        """Cancels every handler and tick but the one that calls this."""
+        current = asyncio.current_task()
+        for ticker in self._tickers:
+            if ticker is not current:
+                ticker.cancel()
+        for worker in self.workers.values():
+            worker.cancel(but=current)
+
+    # -- stopping --------------------------------------------------------------------------------------------------
+
+    def begin_stop(self) -> None:
+        """Stops taking work. What runs, runs on; what waits, waits for `refuse_waiting` or its turn."""
+        if self._lifecycle is not None:
+            self._lifecycle.cancel()
+        self.state = "stopping" if self.state != "failed" else "failed"
+        for ticker in self._tickers:
+            ticker.cancel()
+        self._end_intake()
+
+    def refuse_waiting(self) -> None:
+        """Answers waiting requests with `Busy` and gives waiting durable events back; live events stay."""
+        for worker in self.workers.values():
+            if not isinstance(worker, EventWorker):
+                worker.reject_waiting("its node is going away")
+
+    @property
+    def waiting(self) -> bool:
+        """Whether messages wait for their turn."""
+        return any(worker.mailbox.size for worker in self.workers.values())
+
+    def drop_waiting(self) -> None:
+        """Gives up what still waits."""
+        for worker in self.workers.values():
+            worker.reject_waiting("its node is going away")
+
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """What runs now."""
+        return [task for worker in self.workers.values() for task in worker.tasks]
+
+    async def end(self) -> None:
+        """Drops what still waits, cancels what still runs, and runs `@on_stop`."""
+        for worker in self.workers.values():
+            worker.reject_waiting("its node is gone")
+            worker.cancel()
+        await settle([*self.tasks(), *self._tickers, *([self._lifecycle] if self._lifecycle else [])])
+        if self.state == "stopping":
+            await self._run_stop_hooks()
+            self.state = "stopped"
+
+    def abort(self) -> None:
+        """Ends at once, as a crash would: no answers, no hooks."""
+        self.state = "failed"
+        if self._lifecycle is not None:
+            self._lifecycle.cancel()
+        self._end_intake()
+        self._interrupt()
+
+    def _end_intake(self) -> None:
+        for consumption in self._consumptions:
+            consumption.stop()
+        for cancel in self._cancels:
+            cancel()
+        self._consumptions, self._cancels = [], []
+
+    async def _run_stop_hooks(self) -> None:
+        for hook in self.agent.behaviors.stop:
+            try:
+                async with asyncio.timeout(HOOK_S):
+                    await getattr(self.agent, hook.name)(Context(self))
+            except Exception as error:
+                self._node.behavior_failed(self.name, hook.name, error, self.state)
+
+    # -- statistics ------------------------------------------------------------------------------------------------
+
+    def statistics(self) -> AgentStatistics:
+        """The counts of this moment."""
+        return AgentStatistics(
+            name=self.name,
+            state=self.state,
+            restarts=self.restart_count,
+            queued=sum(worker.mailbox.size for worker in self.workers.values()),
+            behaviors={
+                **{name: worker.counters.copy() for name, worker in self.workers.items()},
+                **{name: counters.copy() for name, counters in self.ticks.items()},
+            },
+        )
+
+
+async def settle(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Waits until cancelled tasks have ended, within `HOOK_S`; their failures were reported where they happened."""
+    waiting = [task for task in tasks if task is not asyncio.current_task()]
+    if waiting:
+        await asyncio.wait(waiting, timeout=HOOK_S)

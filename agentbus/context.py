@@ -1,0 +1,187 @@
+"""What a running behavior may touch: who it is, what it handles, and the verbs to speak with.
+
+A context belongs to one message, or to one tick or start. It may be kept for as long as the agent lives; words said
+through it count as caused by that message (hops, trace, deadline).
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Protocol
+
+from structlog.typing import FilteringBoundLogger
+
+from .inbound import Inbound
+from .peers import PeerView
+from .port import Port
+from .speaking import Speaker
+
+
+class Surroundings(Protocol):
+    """What an agent's host gives to its contexts."""
+
+    name: str
+    port: Port
+
+    @property
+    def node(self) -> str:
+        """The node's name."""
+        ...
+
+    @property
+    def epoch(self) -> int:
+        """When this life of the node began, milliseconds since 1970."""
+        ...
+
+    @property
+    def rng(self) -> random.Random:
+        """The agent's own source of chance."""
+        ...
+
+    @property
+    def log(self) -> FilteringBoundLogger:
+        """The agent's logger."""
+        ...
+
+    @property
+    def peers(self) -> PeerView:
+        """Who is alive."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Which delivery of a durable event this is.
+
+    Attributes:
+        attempt: 1 for the first.
+        last: whether a failure now leads to the dead letters.
+        sequence: the event's number in its stream.
+    """
+
+    attempt: int
+    last: bool
+    sequence: int
+
+
+class Context(Speaker):
+    """Handed to every behavior."""
+
+    __slots__ = ("_host", "_inbound", "_index", "_max_deliver")
+
+    def __init__(
+        self, host: Surroundings, inbound: Inbound | None = None, index: int = 0, max_deliver: int = 0
+    ) -> None:
+        self._host = host
+        self._inbound = inbound
+        self._index = index
+        self._max_deliver = max_deliver
+
+    def __repr__(self) -> str:
+        return f"<Context of {self.me}, message {self.message_id or 'none'}>"
+
+    # -- who and what ----------------------------------------------------------------------------------------------
+
+    @property
+    def me(self) -> str:
+        """This agent's name."""
+        return self._host.name
+
+    @property
+    def node(self) -> str:
+        """The node's name."""
+        return self._host.node
+
+    @property
+    def epoch(self) -> int:
+        """When this life of the node began, milliseconds since 1970."""
+        return self._host.epoch
+
+    @property
+    def realm(self) -> str:
+        """The realm's name."""
+        return self._host.port.bus.subjects.realm
+
+    @property
+    def sender(self) -> str:
+        """Who sent the message; empty for a foreign client, and outside a message."""
+        return self._inbound.frame.source if self._inbound else ""
+
+    @property
+    def message_id(self) -> str:
+        """``sender:epoch:sequence`` of the message; empty for a foreign client's, and outside a message."""
+        inbound = self._inbound
+        return str(inbound.frame.message_id(self._index)) if inbound and inbound.frame.source else ""
+
+    @property
+    def subject(self) -> str:
+        """The subject that the message came on; empty outside a message."""
+        return self._inbound.subject if self._inbound else ""
+
+    @property
+    def topic(self) -> str:
+        """The topic of the event; empty when it has none."""
+        return self._host.port.bus.subjects.topic(self._inbound.subject) if self._inbound else ""
+
+    @property
+    def hops(self) -> int:
+        """How many messages caused one another before this one."""
+        return self._inbound.frame.hops if self._inbound else 0
+
+    @property
+    def trace(self) -> str:
+        """The W3C traceparent that came with the message, or empty."""
+        return self._inbound.frame.traces[self._index] if self._inbound and self._inbound.frame.traces else ""
+
+    @property
+    def deadline_s(self) -> float | None:
+        """Seconds that remain until the requester stops waiting; None when nobody waits."""
+        return self._remaining_s()
+
+    @property
+    def delivery(self) -> Delivery | None:
+        """Which attempt at a durable event this is; None for live messages."""
+        job = self._inbound.job if self._inbound else None
+        return Delivery(job.attempt, job.attempt >= self._max_deliver, job.sequence) if job else None
+
+    # -- the surroundings ------------------------------------------------------------------------------------------
+
+    def now(self) -> float:
+        """The event loop's time, in seconds: monotonic, and virtual in a simulation."""
+        return self._host.port.bus.loop.time()
+
+    @property
+    def rng(self) -> random.Random:
+        """This agent's source of chance: seeded in a simulation."""
+        return self._host.rng
+
+    @property
+    def log(self) -> FilteringBoundLogger:
+        """A structlog logger bound to realm, node, agent and, in a message, its id."""
+        message_id = self.message_id
+        return self._host.log.bind(message_id=message_id) if message_id else self._host.log
+
+    @property
+    def peers(self) -> PeerView:
+        """Who is alive, as far as this node knows."""
+        return self._host.peers
+
+    # -- speaking --------------------------------------------------------------------------------------------------
+
+    def _port(self) -> Port:
+        return self._host.port
+
+    def _cause(self) -> tuple[int, str]:
+        inbound = self._inbound
+        if inbound is None:
+            return 0, ""
+        frame = inbound.frame
+        return frame.hops + 1, frame.traces[self._index] if frame.traces else ""
+
+    def _remaining_s(self) -> float | None:
+        inbound = self._inbound
+        if inbound is None or not inbound.frame.deadlines_ms:
+            return None
+        deadline = inbound.frame.deadlines_ms[self._index]
+        return inbound.received_s + deadline / 1000 - self.now() if deadline else None

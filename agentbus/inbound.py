@@ -1,0 +1,96 @@
+"""What comes in: a frame or a foreign message, with where and when it came. Pure but for the shape of headers.
+
+A foreign client speaks plain protobuf, or JSON when the header ``Content-Type: application/json`` says so. Errors
+go to it, and come from it, in the headers of NATS's service protocol (ADR-32).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from .errors import AgentBusError, DeadlineExceeded, HandlerFailed, NoResponders, revive
+from .messages import Failure, Frame
+from .subjects import type_name as name_of_token
+from .transport import Headers, Job
+
+JSON_CONTENT = "application/json"
+SERVICE_ERROR = "Nats-Service-Error"
+SERVICE_ERROR_CODE = "Nats-Service-Error-Code"
+ERROR_KIND = "Agentbus-Error"
+
+Foreign = Literal["", "protobuf", "json"]
+
+
+class Inbound:
+    """Messages of one frame as a node received them.
+
+    Attributes:
+        frame: the messages, not parsed.
+        subject: where they came.
+        reply: where answers go; empty when none is wanted.
+        received_s: when, by the loop's time.
+        foreign: how a foreign client spelled it; empty for a frame of our own.
+        job: the durable delivery it came in, if it did.
+    """
+
+    __slots__ = ("foreign", "frame", "job", "received_s", "reply", "subject")
+
+    def __init__(
+        self, frame: Frame, subject: str, reply: str, received_s: float, foreign: Foreign = "", job: Job | None = None
+    ) -> None:
+        self.frame = frame
+        self.subject = subject
+        self.reply = reply
+        self.received_s = received_s
+        self.foreign: Foreign = foreign
+        self.job = job
+
+    @classmethod
+    def foreign_of(
+        cls, subject: str, body: bytes, reply: str, headers: Headers | None, type_name: str, received_s: float
+    ) -> Inbound:
+        """A foreign message: one payload, whose type the subject or `type_name` says."""
+        kind = type_name or name_of_token(subject.rsplit(".", 1)[-1])
+        json = headers is not None and header(headers, "Content-Type").partition(";")[0].strip() == JSON_CONTENT
+        frame = Frame(kind, "", 0, 0, 0, 0, [body], [], [], [])
+        return cls(frame, subject, reply, received_s, "json" if json else "protobuf")
+
+    @property
+    def inbox(self) -> str:
+        """Where frames of answers go: the asker's inbox, whatever frame the request came in."""
+        return self.reply.rsplit("_", 2)[0]
+
+
+Listener = Callable[[Inbound], None]
+"""Takes what came in; called from the event loop; must neither block nor raise."""
+
+
+def header(headers: Headers, name: str) -> str:
+    """A header's value, its name compared without case; empty when it is absent."""
+    wanted = name.lower()
+    return next((value for key, value in headers.items() if key.lower() == wanted), "")
+
+
+def foreign_headers(failure: Failure, error: BaseException) -> dict[str, str]:
+    """The headers that tell a foreign client of an error."""
+    code = error.code if isinstance(error, AgentBusError) else HandlerFailed.code
+    text = " ".join(failure.text.split()) or failure.kind
+    if failure.kind == "HandlerFailed" and failure.error_type:
+        text = f"{failure.error_type}: {text}"
+    return {SERVICE_ERROR: text[:400], SERVICE_ERROR_CODE: str(code), ERROR_KIND: failure.kind}
+
+
+def foreign_error(headers: Headers | None) -> AgentBusError | None:
+    """The error that a foreign agent's headers tell of, if they do."""
+    if headers is None:
+        return None
+    text = header(headers, SERVICE_ERROR)
+    if not text:
+        return None
+    kind = header(headers, ERROR_KIND)
+    if kind:
+        return revive(kind, text, "")
+    code = header(headers, SERVICE_ERROR_CODE)
+    known = {"503": NoResponders, "504": DeadlineExceeded}.get(code)
+    return known(text) if known else HandlerFailed(text, error_type=f"service error {code}")

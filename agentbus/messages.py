@@ -1,0 +1,246 @@
+"""Frames and message types: how typed messages become bytes and come back. Pure.
+
+A `Frame` holds messages of one type from one sender in columns (docs/wire.md). It begins with the byte ``0x00``, which
+no protobuf message begins with, and a byte of version. Whatever does not begin so is *foreign*: one plain protobuf
+message, or protobuf's JSON mapping of one.
+
+Invariants: a column beside the payloads is empty or as long as they are; decoding bytes that break this, or that
+are not a frame of a known version, raises `SchemaMismatch` and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from google.protobuf.message import DecodeError, Message
+
+from .errors import AgentBusError, DefinitionError, HandlerFailed, SchemaMismatch, revive
+from .wire.v1.failure_pb2 import AgentFailed, Failure
+from .wire.v1.frame_pb2 import Frame as WireFrame
+
+__all__ = [
+    "AgentFailed",
+    "Failure",
+    "Frame",
+    "MessageId",
+    "PLAIN",
+    "SEALED",
+    "TypeRegistry",
+    "as_error",
+    "decode_frame",
+    "encode_frame",
+    "full_name",
+    "is_message_type",
+    "parse_json",
+    "to_failure",
+    "to_json",
+]
+
+PLAIN = b"\x00\x01"
+"""What a frame begins with: the mark and the version."""
+SEALED = b"\x00\x02"
+"""What a frame begins with that a `FrameGuard` has sealed."""
+MAX_FRAME_MESSAGES = 16384
+"""More messages than that never travel in one frame."""
+FAILURE_TYPE: str = Failure.DESCRIPTOR.full_name
+
+M = TypeVar("M", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageId:
+    """(sender, epoch, sequence): what makes a message this one and no other. Written ``sender:epoch:sequence``."""
+
+    source: str
+    epoch: int
+    sequence: int
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.epoch}:{self.sequence}"
+
+
+class Frame:
+    """Messages of one type as they came: not parsed yet.
+
+    Attributes:
+        type: the payloads' full protobuf name.
+        source: who sent it; empty for a foreign client.
+        epoch: when the sender's node began, milliseconds since 1970.
+        hops: how many messages caused one another before these.
+        sequence: the first message's number.
+        time_us: when it was sealed, microseconds since 1970 by the sender's clock.
+        payloads: one entry of bytes a message.
+        deadlines_ms: milliseconds that remained at sealing, 0 for none; or empty.
+        traces: W3C traceparent, or empty strings; or empty.
+        answers: in replies, the sequence number each payload answers; else empty.
+    """
+
+    __slots__ = (
+        "answers",
+        "deadlines_ms",
+        "epoch",
+        "hops",
+        "payloads",
+        "sequence",
+        "source",
+        "time_us",
+        "traces",
+        "type",
+    )
+
+    def __init__(
+        self,
+        type: str,  # noqa: A002 - the field's name on the wire, as in CloudEvents
+        source: str,
+        epoch: int,
+        hops: int,
+        sequence: int,
+        time_us: int,
+        payloads: list[bytes],
+        deadlines_ms: list[int],
+        traces: list[str],
+        answers: list[int],
+    ) -> None:
+        self.type = type
+        self.source = source
+        self.epoch = epoch
+        self.hops = hops
+        self.sequence = sequence
+        self.time_us = time_us
+        self.payloads = payloads
+        self.deadlines_ms = deadlines_ms
+        self.traces = traces
+        self.answers = answers
+
+    def message_id(self, index: int) -> MessageId:
+        """The identity of the message at `index`."""
+        return MessageId(self.source, self.epoch, self.sequence + index)
+
+
+def encode_frame(frame: Frame) -> bytes:
+    """The body of a frame, without its first two bytes."""
+    return WireFrame(
+        type=frame.type,
+        source=frame.source,
+        epoch=frame.epoch,
+        hops=frame.hops,
+        sequence=frame.sequence,
+        time_us=frame.time_us,
+        payloads=frame.payloads,
+        deadlines_ms=frame.deadlines_ms,
+        traces=frame.traces,
+        answers=frame.answers,
+    ).SerializeToString()
+
+
+def decode_frame(body: bytes) -> Frame:
+    """The frame that `encode_frame` made. Raises `SchemaMismatch` for anything else."""
+    try:
+        wire = WireFrame.FromString(body)
+    except DecodeError as error:
+        raise SchemaMismatch(f"a frame of {len(body)} bytes can't be parsed: {error}") from None
+    payloads = list(wire.payloads)
+    size = len(payloads)
+    deadlines = list(wire.deadlines_ms)
+    traces = list(wire.traces)
+    answers = list(wire.answers)
+    if size == 0 or len(deadlines) not in (0, size) or len(traces) not in (0, size) or len(answers) not in (0, size):
+        raise SchemaMismatch(
+            f"a frame's columns do not fit: {size} payloads, {len(deadlines)} deadlines, "
+            f"{len(traces)} traces, {len(answers)} answers"
+        )
+    return Frame(
+        wire.type, wire.source, wire.epoch, wire.hops, wire.sequence, wire.time_us, payloads, deadlines, traces, answers
+    )
+
+
+def is_message_type(kind: object) -> bool:
+    """Whether `kind` is a generated protobuf message class."""
+    return isinstance(kind, type) and issubclass(kind, Message) and hasattr(kind, "DESCRIPTOR")
+
+
+def full_name(kind: type[Message] | Message) -> str:
+    """The full protobuf name, ``examples.climate.v1.Reading`` say."""
+    return kind.DESCRIPTOR.full_name
+
+
+class TypeRegistry:
+    """Message types by their full name; one a node.
+
+    A name stands for one class: two classes of one full name, from two descriptor pools say, raise `DefinitionError`.
+    """
+
+    def __init__(self, kinds: Iterable[type[Message]] = ()) -> None:
+        self._kinds: dict[str, type[Message]] = {}
+        for kind in kinds:
+            self.add(kind)
+
+    def add(self, kind: type[Message]) -> str:
+        """Makes a type known; returns its full name."""
+        name = full_name(kind)
+        known = self._kinds.setdefault(name, kind)
+        if known is not kind:
+            raise DefinitionError(
+                f"two classes are called {name} ({known.__module__} and {kind.__module__}): generate it once"
+            )
+        return name
+
+    def get(self, name: str) -> type[Message] | None:
+        """The type of that full name, if it is known."""
+        return self._kinds.get(name)
+
+    def __iter__(self):
+        return iter(self._kinds.items())
+
+
+def to_failure(error: BaseException) -> Failure:
+    """The error as it travels: a `HandlerFailed` unless it is one of ours that may travel."""
+    if isinstance(error, HandlerFailed):
+        return Failure(kind="HandlerFailed", text=clip(error.text), error_type=error.error_type)
+    if isinstance(error, AgentBusError):
+        return Failure(kind=type(error).__name__, text=clip(str(error)), error_type=type(error).__name__)
+    return Failure(kind="HandlerFailed", text=clip(str(error)), error_type=type(error).__name__)
+
+
+def as_error(payload: bytes) -> AgentBusError:
+    """The error that a `Failure`'s bytes say."""
+    try:
+        failure = Failure.FromString(payload)
+    except DecodeError as error:
+        return SchemaMismatch(f"an error reply can't be parsed: {error}")
+    return revive(failure.kind, failure.text, failure.error_type)
+
+
+def clip(text: str, limit: int = 2000) -> str:
+    """At most `limit` characters, the cut marked; without lone surrogates, which protobuf refuses."""
+    short = text if len(text) <= limit else f"{text[: limit - 1]}…"
+    return short.encode("utf-8", "replace").decode("utf-8")
+
+
+def parse_json(kind: type[M], body: bytes) -> M:
+    """A message from protobuf's JSON mapping. Unknown fields are ignored. Raises `SchemaMismatch`."""
+    from google.protobuf import json_format
+
+    try:
+        return json_format.Parse(body, kind(), ignore_unknown_fields=True, max_recursion_depth=64)
+    except (json_format.ParseError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise SchemaMismatch(f"not {full_name(kind)} in protobuf's JSON mapping: {clip(str(error), 300)}") from None
+
+
+def to_json(message: Message) -> bytes:
+    """The message in protobuf's JSON mapping, on one line."""
+    from google.protobuf import json_format
+
+    return json_format.MessageToJson(message, indent=None).encode()
+
+
+CLOUDEVENTS: Mapping[str, str] = {
+    "id": "(source, epoch, sequence)",
+    "source": "source",
+    "type": "type",
+    "subject": "the topic in the NATS subject",
+    "time": "time_us",
+}
+"""CloudEvents' attributes and where a frame has them."""

@@ -1,0 +1,460 @@
+"""A node: hosts agents on one connection to a realm.
+
+Start: connect, hear replies, answer `$SRV`, add the agents. Stop, by SIGTERM, SIGINT or leaving ``async with``, is a
+designed sequence: stop taking work; let the broker hand over what was under way; answer what waits; let what runs
+finish; run `@on_stop`; close. It takes at most `drain_s` beyond what `@on_stop` takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Self
+
+import structlog
+from structlog.typing import FilteringBoundLogger
+
+from .agent import Agent, default_name
+from .bus import MAX_HOPS, Bus
+from .cell import AgentCell
+from .discovery import AgentInfo, asked, response
+from .discovery import subjects as discovery_subjects
+from .errors import AgentBusError, AgentExists, AgentNotFound, AgentStopped, Closed, ConfigurationError, NotConnected
+from .messages import AgentFailed, clip, full_name
+from .middleware import Middleware
+from .peers import Peer, PeerId, PeerView
+from .port import Port
+from .reports import Reports
+from .routes import Routes
+from .speaking import Speaker
+from .statistics import AgentStatistics, NodeStatistics
+from .streams import DurableStreams
+from .subjects import Subjects, check_name
+from .supervision import Supervision
+from .transport import FrameGuard, Headers, LinkState, StreamLimits, Subscription, Transport
+from .transports import open_transport
+
+DRAIN_S = 5.0
+"""Seconds that handlers may go on after a node has been asked to stop."""
+EVENTS_S = 0.5
+"""Seconds of those in which live events that wait are still handled."""
+
+
+class LocalPeers:
+    """The peers that a node knows without asking anybody: its own agents."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def alive(self) -> Sequence[Peer]:
+        """This node's running agents, by name."""
+        return [
+            Peer(
+                id=PeerId(name, self._node.epoch),
+                node=self._node.name,
+                answers=tuple(full_name(spec.type) for spec in cell.agent.behaviors.rpc),
+            )
+            for name, cell in sorted(self._node.cells.items())
+            if cell.running
+        ]
+
+    def get(self, name: str) -> Peer | None:
+        """This node's running agent of that name."""
+        return next((peer for peer in self.alive() if peer.id.name == name), None)
+
+
+class Node(Speaker):
+    """Hosts agents.
+
+    Args:
+        url: ``nats://``, ``tls://``, ``memory://`` or ``embedded://``; None: the environment's ``AGENTBUS_URL``, or the
+            embedded nats-server.
+        realm: the network of its own to be in.
+        name: the node's; by default made of the process id and chance.
+        agents: to host from the start: a sequence, or a mapping from name to agent.
+        transport: a wire of your own, in place of `url`; the node connects and closes it.
+        durable: the limits of the realm's streams of durable events.
+        middleware: wrapped round every handler, outside the behavior's own.
+        guard: seals and opens frames.
+        peers: who is alive; by default this node's agents only.
+        max_hops: messages that may cause one another.
+        drain_s: seconds that handlers may go on after the node was asked to stop.
+        seed: of all chance; by default the system's.
+        clock: seconds since 1970, for time stamps only.
+
+    Raises:
+        ConfigurationError: and those below it, for what cannot work.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        realm: str = "default",
+        name: str | None = None,
+        agents: Sequence[Agent] | Mapping[str, Agent] = (),
+        transport: Transport | None = None,
+        durable: StreamLimits | None = None,
+        middleware: Sequence[Middleware] = (),
+        guard: FrameGuard | None = None,
+        peers: PeerView | None = None,
+        max_hops: int = MAX_HOPS,
+        drain_s: float = DRAIN_S,
+        seed: int | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if url is not None and transport is not None:
+            raise ConfigurationError("Node takes a url or a transport, not both")
+        self._random = random.Random(seed)
+        self._seed = self._random.getrandbits(64)
+        self.name = check_name(name or f"node-{os.getpid()}-{self._random.getrandbits(32):08x}", "node")
+        self.subjects = Subjects(realm)
+        self.epoch = int(clock() * 1000)
+        self.middleware = tuple(middleware)
+        self.peers: PeerView = peers or LocalPeers(self)
+        self.cells: dict[str, AgentCell] = {}
+        self._transport = transport or open_transport(url, name=self.name)
+        self._clock = clock
+        self._agents = agents
+        self._limits = durable or StreamLimits()
+        self._guard = guard
+        self._max_hops = max_hops
+        self._drain_s = drain_s
+        self._log: FilteringBoundLogger | None = None
+        self._state = "new"
+        self._discovery: list[Subscription] = []
+        self._stopping: asyncio.Event | None = None
+        self._given_up: AgentStopped | None = None
+
+    # -- life ------------------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self, *, timeout_s: float = 10.0) -> None:
+        """Connects and starts the agents it was given.
+
+        Raises:
+            NotConnected, Unauthorized, ServerFailed: no broker.
+            AgentStopped: an agent could not start. The node is stopped again.
+        """
+        if self._state != "new":
+            raise Closed(f"node {self.name!r} was started before: make a new one")
+        self._state = "starting"
+        self._stopping = asyncio.Event()
+        try:
+            await self._transport.connect(timeout_s=timeout_s, watcher=self._on_link)
+            self._open_bus()
+            named = self._agents.items() if isinstance(self._agents, Mapping) else [(None, a) for a in self._agents]
+            self._state = "running"
+            for name, agent in named:
+                await self._add(agent, name, None)
+            await self._transport.flush()
+        except BaseException:
+            await self.stop()
+            raise
+        self.log.info("node started", url=self._transport.url, agents=len(self.cells))
+
+    def _open_bus(self) -> None:
+        self.bus = Bus(
+            self._transport,
+            self.subjects,
+            node=self.name,
+            epoch=self.epoch,
+            clock_us=lambda: int(self._clock() * 1e6),
+            on_malformed=self._on_malformed,
+            guard=self._guard,
+            max_hops=self._max_hops,
+        )
+        self.reports = Reports(self.bus.loop)
+        self.routes = Routes(self.bus, self._on_coalesced)
+        self.streams = DurableStreams(self._transport, self.subjects, self._limits)
+        self.port = Port(self.bus, self.name, self.streams.ensure)
+        self.bus.open()
+        self._discovery = [self._transport.subscribe(subject, self._on_asked) for subject in discovery_subjects()]
+
+    async def stop(self) -> None:
+        """Drains and closes. A second call does nothing."""
+        if self._state in ("stopping", "stopped"):
+            return
+        began, self._state = self._state, "stopping"
+        try:
+            if began == "running":
+                await self._drain()
+        finally:
+            for subscription in self._discovery:
+                subscription.unsubscribe()
+            if hasattr(self, "bus"):
+                self.bus.close()
+            await self._transport.close()
+            self._state = "stopped"
+            if self._stopping is not None:
+                self._stopping.set()
+            self.log.info("node stopped")
+
+    async def _drain(self) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._drain_s
+        cells = list(self.cells.values())
+        for cell in cells:
+            cell.begin_stop()
+        with suppress(NotConnected):
+            await self._transport.flush(timeout_s=min(1.0, self._drain_s))
+        for cell in cells:
+            cell.refuse_waiting()
+        self.bus.end_turn()
+        events_until = loop.time() + EVENTS_S
+        while running := [task for cell in cells for task in cell.tasks()]:
+            limit = (events_until if any(cell.waiting for cell in cells) else deadline) - loop.time()
+            if limit <= 0:
+                break
+            await asyncio.wait(running, timeout=limit)
+            if loop.time() >= events_until:
+                for cell in cells:
+                    cell.drop_waiting()
+        await asyncio.gather(*(cell.end() for cell in cells))
+        self.bus.end_turn()
+
+    async def abort(self) -> None:
+        """Ends as a crash would: nothing is answered, no hook runs. For tests and simulations."""
+        self._state = "stopping"
+        for cell in self.cells.values():
+            cell.abort()
+        for subscription in self._discovery:
+            subscription.unsubscribe()
+        self.bus.close()
+        await self._transport.close(timeout_s=0.0)
+        self._state = "stopped"
+        if self._stopping is not None:
+            self._stopping.set()
+
+    async def run(self) -> None:
+        """Until SIGTERM, SIGINT or `stop`: then drains, and returns.
+
+        Raises:
+            AgentStopped: supervision escalated, or gave up the last agent.
+        """
+        loop = asyncio.get_running_loop()
+        asked_to_stop = asyncio.Event()
+        handled: list[signal.Signals] = []
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with suppress(NotImplementedError, RuntimeError, ValueError):
+                loop.add_signal_handler(number, asked_to_stop.set)
+                handled.append(number)
+        assert self._stopping is not None, "start the node before run()"
+        waits = [loop.create_task(event.wait()) for event in (asked_to_stop, self._stopping)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await self.stop()
+            for number in handled:
+                loop.remove_signal_handler(number)
+        if self._given_up is not None:
+            raise self._given_up
+
+    # -- agents ----------------------------------------------------------------------------------------------------
+
+    async def add(self, agent: Agent, *, name: str | None = None, supervision: Supervision | None = None) -> None:
+        """Hosts one more agent; returns when it has started and others can reach it.
+
+        Args:
+            name: by default the class's, in kebab case.
+            supervision: in place of the class's.
+
+        Raises:
+            AgentExists: an agent of that name is on this node.
+            AgentStopped: it could not start.
+        """
+        await self._add(agent, name, supervision)
+        await self._transport.flush()
+
+    async def _add(self, agent: Agent, name: str | None, supervision: Supervision | None) -> None:
+        if self._state != "running":
+            raise Closed(f"node {self.name!r} is not running: start it, with `async with`, before adding agents")
+        name = check_name(name or default_name(type(agent)), "agent")
+        if name in self.cells:
+            raise AgentExists(f"node {self.name!r} hosts an agent {name!r} already: give this one another name=")
+        if any(cell.agent is agent for cell in self.cells.values()):
+            raise AgentExists(f"this instance of {type(agent).__name__} is hosted already: make one for each name")
+        cell = AgentCell(self, Port(self.bus, name, self.streams.ensure), agent, supervision)
+        self.cells[name] = cell
+        try:
+            await cell.start()
+        except BaseException:
+            self.cells.pop(name, None)
+            cell.abort()
+            raise
+
+    async def remove(self, name: str) -> None:
+        """Stops one agent: what waits is answered, what runs may finish. Raises `AgentNotFound`."""
+        cell = self.cells.get(name)
+        if cell is None:
+            raise AgentNotFound(f"node {self.name!r} hosts no agent {name!r}")
+        cell.begin_stop()
+        cell.refuse_waiting()
+        if tasks := cell.tasks():
+            await asyncio.wait(tasks, timeout=self._drain_s)
+        await cell.end()
+        self.cells.pop(name, None)
+
+    def make_rng(self, name: str) -> random.Random:
+        """The agent's source of chance: the same for the same seed and name."""
+        return random.Random(f"{self._seed}/{name}")
+
+    # -- asked and told --------------------------------------------------------------------------------------------
+
+    @property
+    def log(self) -> FilteringBoundLogger:
+        """The node's logger, bound to realm and node."""
+        if self._log is None:
+            logger: FilteringBoundLogger = structlog.get_logger("agentbus")
+            self._log = logger.bind(realm=self.subjects.realm, node=self.name)
+        return self._log
+
+    def info(self, name: str) -> AgentInfo:
+        """What an agent of this node tells of itself. Raises `AgentNotFound`."""
+        cell = self.cells.get(name)
+        if cell is None:
+            raise AgentNotFound(f"node {self.name!r} hosts no agent {name!r}")
+        return AgentInfo(
+            name=name,
+            id=f"{self.name}-{name}-{self.epoch:x}",
+            node=self.name,
+            realm=self.subjects.realm,
+            epoch=self.epoch,
+            version=cell.agent.version,
+            description=cell.agent.description,
+            started=datetime.fromtimestamp(self.epoch / 1000, UTC).isoformat().replace("+00:00", "Z"),
+            behaviors=cell.agent.behaviors,
+        )
+
+    def statistics(self) -> NodeStatistics:
+        """The counts of this moment."""
+        counters = self.bus.counters
+        return NodeStatistics(
+            name=self.name,
+            realm=self.subjects.realm,
+            connected=self._transport.connected,
+            frames_sent=counters.frames_sent,
+            frames_received=counters.frames_received,
+            messages_sent=counters.messages_sent,
+            malformed=counters.malformed,
+            lost=counters.lost,
+            unhandled=sum(cell.unhandled for cell in self.cells.values()),
+            open_calls=len(self.bus.calls),
+            agents={name: cell.statistics() for name, cell in self.cells.items()},
+        )
+
+    def agent_statistics(self, name: str) -> AgentStatistics:
+        """One agent's counts. Raises `AgentNotFound`."""
+        if name not in self.cells:
+            raise AgentNotFound(f"node {self.name!r} hosts no agent {name!r}")
+        return self.cells[name].statistics()
+
+    def _on_asked(self, subject: str, body: bytes, reply: str, headers: Headers | None) -> None:
+        question = asked(subject)
+        if question is None or not reply:
+            return
+        verb, name, identity = question
+        for cell in [self.cells.get(name)] if name else list(self.cells.values()):
+            if cell is None or not cell.running:
+                continue
+            info = self.info(cell.name)
+            if identity in ("", info.id):
+                with suppress(NotConnected, Closed):
+                    self._transport.send(reply, response(verb, info, cell.statistics()))
+
+    # -- what cells, routes and the bus report ---------------------------------------------------------------------
+
+    def behavior_failed(self, agent: str, behavior: str, error: Exception, decision: str) -> None:
+        """Logs a failure and tells the realm, at most once a second for each agent."""
+        count = self.reports.due(("failed", agent, behavior))
+        if not count:
+            return
+        expected = isinstance(error, AgentBusError)
+        log = self.log.bind(agent=agent, behavior=behavior, decision=decision, count=count, error=repr(error))
+        if expected:
+            log.info("behavior declined")
+            return
+        log.error("behavior failed", exc_info=error)
+        event = AgentFailed(
+            agent=agent,
+            node=self.name,
+            behavior=behavior,
+            error_type=type(error).__name__,
+            text=clip(str(error), 500),
+            count=count,
+            decision=decision,
+        )
+        with suppress(AgentBusError):
+            self.port.put(self.subjects.event(full_name(event), agent), event, 0, "")
+
+    def messages_dropped(self, agent: str, behavior: str, count: int, why: str) -> None:
+        """Logs dropped messages, at most once a second for each behavior."""
+        total = self.reports.due(("dropped", agent, behavior), count)
+        if total:
+            self.log.warning("messages dropped", agent=agent, behavior=behavior, count=total, why=why)
+
+    def agent_ended(self, agent: str, error: AgentStopped | None, escalate: bool) -> None:
+        """Supervision gave an agent up; the node ends with it when that was the last, or it escalates."""
+        self.log.error("agent given up", agent=agent, error=str(error), escalate=escalate)
+        if escalate or all(cell.state == "failed" for cell in self.cells.values()):
+            self._given_up = error
+            if self._stopping is not None and self._state == "running":
+                self._stopping.set()
+
+    def _on_malformed(self, subject: str, error: AgentBusError) -> None:
+        count = self.reports.due(("malformed", subject, ""))
+        if count:
+            self.log.warning("malformed message dropped", subject=subject, error=str(error), count=count)
+
+    def _on_coalesced(self, subject: str, count: int) -> None:
+        if self.reports.once(("coalesced", subject, "")):
+            self.log.warning(
+                "a queue group got several messages in one frame: its members on this node share them",
+                subject=subject,
+                count=count,
+                remedy="publish(..., spread=True) shares a burst among all members",
+            )
+
+    def _on_link(self, state: LinkState, why: str) -> None:
+        level = self.log.info if state in (LinkState.CONNECTED, LinkState.CONNECTING) else self.log.warning
+        level("link", state=state.value, why=why)
+
+    # -- speaking --------------------------------------------------------------------------------------------------
+
+    def _port(self) -> Port:
+        if self._state != "running":
+            raise Closed(f"node {self.name!r} is not running")
+        return self.port
+
+
+def run(*agents: Agent, url: str | None = None, realm: str = "default", name: str | None = None) -> None:
+    """Hosts agents until SIGTERM or SIGINT; then drains and returns. On uvloop where it exists.
+
+    Raises:
+        AgentStopped: supervision gave the last agent up.
+    """
+
+    async def main() -> None:
+        async with Node(url, realm=realm, name=name, agents=agents) as node:
+            await node.run()
+
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(main())
+    else:
+        uvloop.run(main())

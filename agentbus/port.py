@@ -1,0 +1,298 @@
+"""A port: how one sender speaks on the bus.
+
+The agent's context, or the node, sends through it. `post` and `reply` are plain calls that only gather; what may have
+to wait is a coroutine with a deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from google.protobuf.message import EncodeError, Message
+
+from .bus import Bus
+from .calls import Call, GatherCall, Replies, parse_reply
+from .coalescing import FRAME_BYTES, Lane
+from .errors import DeadlineExceeded, HopLimitExceeded, NotConnected, PayloadTooLarge, SchemaMismatch, TooFewReplies
+from .messages import FAILURE_TYPE, MessageId, full_name, to_failure
+from .subjects import check_name
+from .transport import Stored
+
+R = TypeVar("R", bound=Message)
+
+MAX_LANES = 1024
+"""Lanes a port keeps; more subjects than that are forgotten and made again."""
+MAX_DEADLINE_MS = 0xFFFFFFFF
+
+LaneKey = tuple[type[Message], str, int]
+
+
+class Port:
+    """One sender on the bus.
+
+    Args:
+        bus: the node's.
+        source: the sender's name.
+        ensure_streams: makes the realm's streams of durable events unless they are there.
+    """
+
+    __slots__ = ("_ensure_streams", "_events", "_lanes", "bus", "source")
+
+    def __init__(self, bus: Bus, source: str, ensure_streams: Callable[[], Awaitable[None]]) -> None:
+        self.bus = bus
+        self._ensure_streams = ensure_streams
+        self.source = check_name(source)
+        self._events: dict[LaneKey, Lane] = {}
+        self._lanes: dict[tuple[str, str, int], Lane] = {}
+
+    # -- events ----------------------------------------------------------------------------------------------------
+
+    def post(self, message: Message, topic: str, hops: int, trace: str) -> Awaitable[None] | None:
+        """Publishes an event. Returns what to await when the wire is congested, else None.
+
+        Raises:
+            NotConnected, PayloadTooLarge, HopLimitExceeded, SubjectError.
+        """
+        lane = self._events.get((message.__class__, topic, hops))
+        if lane is None:
+            lane = self._event_lane(message, topic, hops)
+        return self._put(lane, message, trace)
+
+    def _event_lane(self, message: Message, topic: str, hops: int) -> Lane:
+        name = full_name(message)
+        lane = self.lane(self.bus.subjects.event(name, topic), name, hops)
+        if len(self._events) >= MAX_LANES:
+            self._events.clear()
+        self._events[message.__class__, topic, hops] = lane
+        return lane
+
+    def put(self, subject: str, message: Message, hops: int, trace: str) -> Awaitable[None] | None:
+        """Sends a message that wants no answer to any subject of the realm; otherwise like `post`."""
+        return self._put(self.lane(subject, full_name(message), hops), message, trace)
+
+    def put_alone(self, subject: str, message: Message, hops: int, trace: str) -> None:
+        """Like `put`, in a frame of its own, so that a queue group shares message by message."""
+        lane = Lane(subject, full_name(message), self.source, hops)
+        self._check(lane, payload := serialize(message))
+        lane.payloads.append(payload)
+        if trace:
+            lane.trace(trace)
+        self.bus.emit(lane)
+
+    def _put(self, lane: Lane, message: Message, trace: str) -> Awaitable[None] | None:
+        payload = serialize(message)
+        bus = self.bus
+        transport = bus.transport
+        size = lane.size + len(payload)
+        if not transport.connected or lane.hops > bus.max_hops or len(payload) > FRAME_BYTES:
+            self._check(lane, payload)
+        if size > FRAME_BYTES and lane.payloads:
+            bus.emit(lane)
+            size = len(payload)
+        lane.size = size
+        lane.payloads.append(payload)
+        if trace:
+            lane.trace(trace)
+        if len(lane.payloads) == 1:
+            bus.gathered(lane)
+        elif size >= FRAME_BYTES or not lane.fits(b""):
+            bus.emit(lane)
+        if transport.congested:
+            return transport.writable()
+        return None
+
+    async def store(self, subject: str, message: Message, hops: int, trace: str, timeout_s: float) -> Stored:
+        """Publishes a durable event, alone in its frame; returns when the stream has it.
+
+        Raises:
+            StorageFailed, NotConnected, PayloadTooLarge, HopLimitExceeded.
+        """
+        bus = self.bus
+        lane = Lane(subject, full_name(message), self.source, hops)
+        payload = serialize(message)
+        self._check(lane, payload, live=False)
+        await self._ensure_streams()
+        lane.payloads.append(payload)
+        if trace:
+            lane.trace(trace)
+        first = bus.take_numbers(1)
+        frame, _ = lane.take(bus.epoch, first, bus.clock_us())
+        identity = MessageId(self.source, bus.epoch, first)
+        return await bus.transport.store(
+            subject, bus.seal(subject, frame), message_id=str(identity), timeout_s=timeout_s
+        )
+
+    # -- requests --------------------------------------------------------------------------------------------------
+
+    async def request(
+        self,
+        subject: str,
+        message: Message,
+        reply: type[R],
+        *,
+        timeout_s: float,
+        hops: int,
+        trace: str,
+        alone: bool = False,
+        plain: bool = False,
+    ) -> R:
+        """Asks one agent and returns its answer.
+
+        Args:
+            alone: in a frame of its own, as queue groups want it.
+            plain: as plain protobuf, for an agent that knows nothing of frames.
+
+        Raises:
+            NoResponders, DeadlineExceeded, Busy, Refused, HandlerFailed, SchemaMismatch, PayloadTooLarge,
+            NotConnected, HopLimitExceeded, Closed.
+        """
+        bus = self.bus
+        call = Call(bus.loop.create_future(), f"{full_name(message)} to {subject!r}", timeout_s)
+        if timeout_s <= 0:
+            raise DeadlineExceeded(f"{call.what}: the caller's deadline has passed")
+        bucket = bus.deadlines.add(call, bus.loop.time() + timeout_s)
+        try:
+            if plain:
+                self._ask_plain(subject, message, call)
+            else:
+                self._ask(subject, message, call, timeout_s, hops, trace, alone)
+            type_name, payload = await call.future
+        finally:
+            bucket.pop(call, None)
+            bus.calls.remove(call)
+        return parse_reply(reply, full_name(reply), type_name, payload)
+
+    async def gather(
+        self,
+        subject: str,
+        message: Message,
+        reply: type[R],
+        *,
+        timeout_s: float,
+        at_least: int,
+        at_most: int | None,
+        hops: int,
+        trace: str,
+    ) -> Replies[R]:
+        """Asks all and returns who answered, in order of arrival.
+
+        Raises:
+            TooFewReplies: fewer than `at_least` by the end; what came is in the error.
+            NotConnected, PayloadTooLarge, HopLimitExceeded, Closed.
+        """
+        bus = self.bus
+        name = full_name(reply)
+        what = f"{full_name(message)} to all"
+        future: asyncio.Future[tuple[str, bytes]] = bus.loop.create_future()
+        call = GatherCall(future, what, timeout_s, lambda kind, body: parse_reply(reply, name, kind, body), at_most)
+        bucket = bus.deadlines.add(call, bus.loop.time() + timeout_s)
+        try:
+            if at_most != 0:
+                self._ask(subject, message, call, timeout_s, hops, trace, True)
+                await call.future
+        finally:
+            bucket.pop(call, None)
+            bus.calls.remove(call)
+        if len(call.replies) < at_least:
+            failed = f"; {len(call.replies.failures)} failed" if call.replies.failures else ""
+            raise TooFewReplies(
+                f"{what}: {len(call.replies)} of at least {at_least} answered within {timeout_s:g} s{failed}",
+                replies=call.replies,
+                failures=call.replies.failures,
+            )
+        return call.replies
+
+    def _ask(
+        self, subject: str, message: Message, call: Call, timeout_s: float, hops: int, trace: str, alone: bool
+    ) -> None:
+        bus = self.bus
+        name = full_name(message)
+        lane = Lane(subject, name, self.source, hops) if alone else self.lane(f"{subject}?", name, hops, subject)
+        payload = serialize(message)
+        self._check(lane, payload)
+        if not lane.fits(payload) and lane.payloads:
+            bus.emit(lane)
+        lane.size += len(payload)
+        lane.payloads.append(payload)
+        lane.deadlines.append(min(MAX_DEADLINE_MS, max(1, int(timeout_s * 1000))))
+        lane.calls.append(call)
+        if trace:
+            lane.trace(trace)
+        if alone:
+            bus.emit(lane)
+        elif len(lane.payloads) == 1:
+            bus.gathered(lane)
+
+    def _ask_plain(self, subject: str, message: Message, call: Call) -> None:
+        bus = self.bus
+        sequence = bus.take_numbers(1)
+        bus.calls.add(sequence, call)
+        bus.transport.send(subject, serialize(message), f"{bus.inbox}_{sequence}_1")
+
+    # -- answers ---------------------------------------------------------------------------------------------------
+
+    def reply(self, inbox: str, sequence: int, message: Message, hops: int) -> None:
+        """Answers request number `sequence` of the node whose inbox that is. What can't be sent is counted."""
+        name = full_name(message)
+        lane = self.lane(inbox, name, hops)
+        payload = serialize(message)
+        if len(payload) + lane.overhead > self.bus.transport.max_payload:
+            error = PayloadTooLarge(
+                f"the reply, a {name} of {len(payload)} bytes, is more than the broker takes "
+                f"({self.bus.transport.max_payload}): send it in parts"
+            )
+            self.reply_error(inbox, sequence, error, hops)
+            return
+        self._answer(lane, sequence, payload)
+
+    def reply_error(self, inbox: str, sequence: int, error: BaseException, hops: int) -> None:
+        """Answers with an error."""
+        self._answer(self.lane(inbox, FAILURE_TYPE, hops), sequence, to_failure(error).SerializeToString())
+
+    def _answer(self, lane: Lane, sequence: int, payload: bytes) -> None:
+        if not lane.fits(payload) and lane.payloads:
+            self.bus.emit(lane)
+        lane.size += len(payload)
+        lane.payloads.append(payload)
+        lane.answers.append(sequence)
+        if len(lane.payloads) == 1:
+            self.bus.gathered(lane)
+
+    # -- lanes -----------------------------------------------------------------------------------------------------
+
+    def lane(self, key: str, type_name: str, hops: int, subject: str = "") -> Lane:
+        """The lane to a subject; `key` tells lanes of one subject apart (those that carry calls from those that don't)."""
+        lane = self._lanes.get((key, type_name, hops))
+        if lane is None:
+            lane = Lane(subject or key, type_name, self.source, hops)
+            if len(self._lanes) >= MAX_LANES:
+                self._lanes.clear()
+            self._lanes[key, type_name, hops] = lane
+        return lane
+
+    def _check(self, lane: Lane, payload: bytes, *, live: bool = True) -> None:
+        transport = self.bus.transport
+        if live and not transport.connected:
+            raise NotConnected(f"no link to {transport.url}: try again when the node is connected")
+        if lane.hops > self.bus.max_hops:
+            raise HopLimitExceeded(
+                f"{lane.type_name}: {lane.hops} messages caused one another, the limit is {self.bus.max_hops}: "
+                "look for agents that answer each other for ever, or raise max_hops"
+            )
+        if len(payload) + lane.overhead > transport.max_payload:
+            raise PayloadTooLarge(
+                f"{lane.type_name} of {len(payload)} bytes is more than the broker takes ({transport.max_payload}, "
+                f"of which {lane.overhead} go to the frame): send it in parts, or raise the broker's max_payload"
+            )
+
+
+def serialize(message: Message) -> bytes:
+    """The message's bytes. Raises `SchemaMismatch` when a required field is missing or it isn't a message."""
+    try:
+        return message.SerializeToString()
+    except EncodeError as error:
+        raise SchemaMismatch(f"{full_name(message)} can't be serialized: {error}") from None
+    except AttributeError:
+        raise SchemaMismatch(f"{type(message).__name__} is not a protobuf message: send a generated type") from None

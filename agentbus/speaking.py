@@ -1,0 +1,233 @@
+"""Publish, send, request, gather: the verbs that a context and a node share.
+
+A `Speaker` has a port and knows what its words are caused by (hops, trace, deadline); the verbs are the same.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable
+from typing import Any, TypeVar, cast, overload
+
+from google.protobuf.message import Message
+
+from .behaviors import Endpoint
+from .calls import Replies
+from .errors import ConfigurationError, DefinitionError
+from .messages import full_name, is_message_type
+from .port import Port, serialize
+from .subjects import check_subject
+from .transport import Stored
+
+Q = TypeVar("Q", bound=Message)
+R = TypeVar("R", bound=Message)
+
+TIMEOUT_S = 5.0
+"""How long a request waits unless it says otherwise, seconds."""
+
+
+class Speaker(ABC):
+    """Whoever can speak on the bus."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def _port(self) -> Port:
+        """Through which it speaks."""
+
+    def _cause(self) -> tuple[int, str]:
+        """Hops and trace of what is said."""
+        return 0, ""
+
+    def _remaining_s(self) -> float | None:
+        """Seconds until the deadline of whoever asked, or None."""
+        return None
+
+    def _timeout_s(self, asked: float | None) -> float:
+        remaining = self._remaining_s()
+        if remaining is None:
+            return TIMEOUT_S if asked is None else asked
+        return min(TIMEOUT_S if asked is None else asked, remaining)
+
+    async def publish(
+        self,
+        message: Message,
+        *,
+        topic: str = "",
+        durable: bool = False,
+        spread: bool = False,
+        plain: bool = False,
+        subject: str = "",
+        timeout_s: float | None = None,
+    ) -> Stored | None:
+        """Publishes an event.
+
+        Args:
+            message: any protobuf message.
+            topic: tokens joined by dots; listeners choose by pattern.
+            durable: store it in the realm's stream; returns its place there when it is stored.
+            spread: in a frame of its own, so that a queue group shares a burst message by message.
+            plain: as plain protobuf, for clients that know nothing of frames; with `subject`.
+            subject: any NATS subject; only with `plain`.
+            timeout_s: seconds to wait for the stream, or for a congested wire.
+
+        Raises:
+            NotConnected: no link now; nothing was buffered.
+            StorageFailed: the stream did not acknowledge in time (durable only).
+            PayloadTooLarge, HopLimitExceeded, SubjectError, SchemaMismatch.
+        """
+        port = self._port()
+        hops, trace = self._cause()
+        if not (durable or spread or plain or subject):
+            waiting: Awaitable[None] | None = port.post(message, topic, hops, trace)
+            if waiting is not None:
+                await waiting
+            return None
+        if plain or subject:
+            if not (plain and subject) or durable or topic:
+                raise ConfigurationError("publish: plain=True and subject= go together, without topic= or durable=")
+            port.bus.transport.send(check_subject(subject), serialize(message))
+            return None
+        subjects = port.bus.subjects
+        name = full_name(message)
+        if durable:
+            where = subjects.durable(name, topic)
+            return await port.store(where, message, hops, trace, self._timeout_s(timeout_s))
+        port.put_alone(subjects.event(name, topic), message, hops, trace)
+        if port.bus.transport.congested:
+            await port.bus.transport.writable(timeout_s=self._timeout_s(timeout_s))
+        return None
+
+    async def send(self, message: Message, *, to: str) -> None:
+        """Sends an event to one agent, by name: its `@on` for the type hears it. At most once, no reply.
+
+        Raises:
+            NotConnected, PayloadTooLarge, HopLimitExceeded, SubjectError.
+        """
+        port = self._port()
+        hops, trace = self._cause()
+        waiting = port.put(port.bus.subjects.agent(to, full_name(message)), message, hops, trace)
+        if waiting is not None:
+            await waiting
+
+    @overload
+    async def request(
+        self,
+        what: Message,
+        reply: type[R],
+        *,
+        to: str | None = None,
+        timeout_s: float | None = None,
+        plain: bool = False,
+        subject: str = "",
+    ) -> R: ...
+    @overload
+    async def request(
+        self, what: Endpoint[Q, R], reply: Q, *, to: str | None = None, timeout_s: float | None = None
+    ) -> R: ...
+    async def request(
+        self,
+        what: Any,
+        reply: Any,
+        *,
+        to: str | None = None,
+        timeout_s: float | None = None,
+        plain: bool = False,
+        subject: str = "",
+    ) -> Any:
+        """Asks one agent and returns its answer: ``request(message, ReplyType)`` or ``request(Agent.method, message)``.
+
+        Args:
+            to: the agent's name; None for any agent that answers the type.
+            timeout_s: seconds; at most what remains of the caller's own deadline, 5 unless said.
+            plain: as plain protobuf, for an agent that knows nothing of frames; with `subject`.
+            subject: any NATS subject; only with `plain`.
+
+        Raises:
+            NoResponders, DeadlineExceeded, Busy, Refused, HandlerFailed, SchemaMismatch, PayloadTooLarge,
+            NotConnected, HopLimitExceeded, Closed.
+        """
+        message, kind = _pair(what, reply)
+        port = self._port()
+        hops, trace = self._cause()
+        timeout = self._timeout_s(timeout_s)
+        if plain or subject:
+            if not (plain and subject) or to is not None:
+                raise ConfigurationError("request: plain=True and subject= go together, without to=")
+            where, alone = check_subject(subject), True
+        elif to is None:
+            where, alone = port.bus.subjects.any(full_name(message)), True
+        else:
+            where, alone = port.bus.subjects.agent(to, full_name(message)), False
+        return await port.request(
+            where, message, kind, timeout_s=timeout, hops=hops, trace=trace, alone=alone, plain=plain
+        )
+
+    @overload
+    async def gather(
+        self,
+        what: Message,
+        reply: type[R],
+        *,
+        timeout_s: float | None = None,
+        at_least: int = 0,
+        at_most: int | None = None,
+    ) -> Replies[R]: ...
+    @overload
+    async def gather(
+        self,
+        what: Endpoint[Q, R],
+        reply: Q,
+        *,
+        timeout_s: float | None = None,
+        at_least: int = 0,
+        at_most: int | None = None,
+    ) -> Replies[R]: ...
+    async def gather(
+        self,
+        what: Any,
+        reply: Any,
+        *,
+        timeout_s: float | None = None,
+        at_least: int = 0,
+        at_most: int | None = None,
+    ) -> Replies[Any]:
+        """Asks every agent that answers the type; ends when `at_most` have answered or the time is over.
+
+        Returns:
+            The answers as they came, `Reply(sender, message)`; who failed is in ``.failures``.
+
+        Raises:
+            TooFewReplies: fewer than `at_least`; what came is in the error.
+            NotConnected, PayloadTooLarge, HopLimitExceeded, Closed.
+        """
+        message, kind = _pair(what, reply)
+        port = self._port()
+        hops, trace = self._cause()
+        return await port.gather(
+            port.bus.subjects.all(full_name(message)),
+            message,
+            kind,
+            timeout_s=self._timeout_s(timeout_s),
+            at_least=at_least,
+            at_most=at_most,
+            hops=hops,
+            trace=trace,
+        )
+
+
+def _pair(what: object, reply: object) -> tuple[Message, type[Message]]:
+    if isinstance(what, Endpoint):
+        endpoint = cast("Endpoint[Message, Message]", what)
+        if not isinstance(reply, endpoint.request):
+            raise DefinitionError(
+                f"{endpoint.name} takes {full_name(endpoint.request)}, not {type(reply).__name__}: "
+                f"write request({endpoint.name}, {endpoint.request.__name__}(...))"
+            )
+        return reply, endpoint.reply
+    if isinstance(what, Message) and is_message_type(reply):
+        return what, cast("type[Message]", reply)
+    raise DefinitionError(
+        f"request and gather take (message, ReplyType) or (Agent.method, message), "
+        f"not ({type(what).__name__}, {getattr(reply, '__name__', type(reply).__name__)})"
+    )
