@@ -46,6 +46,10 @@ class RequestWorker(Worker):
             began = loop.time()
             try:
                 await self._until_deadline(inbound, index, began)
+            except asyncio.CancelledError:
+                stopped = HandlerFailed("the agent was stopped meanwhile", error_type="Cancelled")
+                answer(self.host, inbound, index, stopped)
+                raise
             finally:
                 now = loop.time()
                 self.counters.busy_s += now - began
@@ -86,10 +90,6 @@ class RequestWorker(Worker):
                 raise TypeError(
                     f"{self.spec.name} returned a {type(reply).__name__}, not a {full_name(self.reply_type)}"
                 )
-        except asyncio.CancelledError:
-            # A requester whose deadline has passed ignores this answer; one whose agent is going away needs it.
-            answer(self.host, inbound, index, HandlerFailed("the agent was stopped meanwhile", error_type="Cancelled"))
-            raise
         except AgentBusError as error:
             counters.refused += 1
             answer(self.host, inbound, index, error)

@@ -231,7 +231,7 @@ class Bus:
                 call.answer("", "", body)
 
     def answer_foreign(
-        self, reply: str, message: Message | None, error: BaseException | None, json: bool = False
+        self, reply: str, message: Message | None, error: BaseException | None, *, json: bool = False
     ) -> None:
         """Answers whoever speaks plain protobuf or JSON: in kind, errors in ADR-32's headers."""
         headers: dict[str, str] = {}
@@ -249,6 +249,6 @@ class Bus:
         except PayloadTooLarge as too_large:
             self.counters.lost += 1
             if error is None:
-                self.answer_foreign(reply, None, too_large, json)
+                self.answer_foreign(reply, None, too_large, json=json)
         except (NotConnected, Closed):
             self.counters.lost += 1

@@ -226,8 +226,9 @@ class AgentCell:
 
     def _key(self, spec: OnSpec | RpcSpec) -> str:
         """The method's name, and what it hears where several `@on` are on one method."""
-        alone = isinstance(spec, RpcSpec) or sum(other.name == spec.name for other in self.agent.behaviors.on) == 1
-        return spec.name if alone else f"{spec.name}[{describe(spec)}]"
+        if isinstance(spec, RpcSpec) or sum(other.name == spec.name for other in self.agent.behaviors.on) == 1:
+            return spec.name
+        return f"{spec.name}[{describe(spec)}]"
 
     def _run(self) -> None:
         self.state = "running"

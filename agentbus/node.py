@@ -430,8 +430,8 @@ class Node(Speaker):
             )
 
     def _on_link(self, state: LinkState, why: str) -> None:
-        level = self.log.info if state in (LinkState.CONNECTED, LinkState.CONNECTING) else self.log.warning
-        level("link", state=state.value, why=why)
+        expected = state in (LinkState.CONNECTED, LinkState.CONNECTING) or self._state in ("stopping", "stopped")
+        (self.log.info if expected else self.log.warning)("link", state=state.value, why=why)
 
     # -- speaking --------------------------------------------------------------------------------------------------
 

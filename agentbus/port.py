@@ -263,7 +263,7 @@ class Port:
     # -- lanes -----------------------------------------------------------------------------------------------------
 
     def lane(self, key: str, type_name: str, hops: int, subject: str = "") -> Lane:
-        """The lane to a subject; `key` tells lanes of one subject apart (those that carry calls from those that don't)."""
+        """The lane to a subject; `key` tells lanes of one subject apart: those that carry calls from the others."""
         lane = self._lanes.get((key, type_name, hops))
         if lane is None:
             lane = Lane(subject or key, type_name, self.source, hops)

@@ -159,7 +159,7 @@ class Consumption(Protocol):
 
 
 class Transport(Protocol):
-    """One connection to a broker: at most once and ordered per (sender, subject) when live, at least once when stored."""
+    """One connection to a broker: at most once, ordered per (sender, subject) when live; at least once when stored."""
 
     @property
     def url(self) -> str:

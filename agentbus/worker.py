@@ -198,7 +198,7 @@ def answer(host: Surroundings, inbound: Inbound, index: int, outcome: Message | 
     message = outcome if isinstance(outcome, Message) else None
     port = host.port
     if inbound.foreign:
-        port.bus.answer_foreign(inbound.reply, message, error, inbound.foreign == "json")
+        port.bus.answer_foreign(inbound.reply, message, error, json=inbound.foreign == "json")
     elif error is not None:
         port.reply_error(inbound.inbox, inbound.frame.sequence + index, error, inbound.frame.hops + 1)
     elif message is not None:

@@ -1,0 +1,155 @@
+"""JetStream as a transport needs it: streams, durable publishing, the API that consumers are made with.
+
+Invariants: a message is stored under one id however often it is tried; every call ends by its deadline; what may be
+temporary (no link, no leader, JetStream not up yet) is tried again until then, what is a refusal is not.
+
+Reference: https://docs.nats.io/reference/reference-protocols/nats_api_reference and NATS ADR-1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from ..errors import Closed, NotConnected, StorageFailed
+from ..subjects import matches
+from ..transport import Headers, Stored, StreamLimits, StreamSpec
+from .nats_inbox import Answer, Inbox, Outcome, Wire
+
+FIRST_TRY_S = 1.0
+"""Seconds that the first attempt waits for its answer; each further one waits twice as long."""
+LONGEST_TRY_S = 8.0
+PAUSE_S = 0.1
+"""Seconds before a temporary refusal is tried again; doubled each time up to `LONGEST_PAUSE_S`."""
+LONGEST_PAUSE_S = 1.0
+
+STREAM_DIFFERS = 10058
+STREAM_MISSING = 10059
+CONSUMER_EXISTS = (10105, 10148)
+_ID_IN_PROCESS = 10158
+
+
+class ApiError(StorageFailed):
+    """JetStream said no. `number` is its ``err_code``."""
+
+    def __init__(self, text: str, number: int) -> None:
+        super().__init__(text)
+        self.number = number
+
+
+class JetStream:
+    """JetStream over one transport."""
+
+    __slots__ = ("inbox", "wire")
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self.inbox = Inbox(wire)
+
+    async def store(
+        self, subject: str, body: bytes, message_id: str, headers: Headers | None, timeout_s: float
+    ) -> Stored:
+        """See `Transport.store`."""
+        stamped = {**headers, "Nats-Msg-Id": message_id} if headers else {"Nats-Msg-Id": message_id}
+        what = f"a message to {subject!r} was not stored"
+        try:
+            reply = await self._tried(subject, body, stamped, what, asyncio.get_running_loop().time() + timeout_s)
+        except NotConnected as error:
+            raise StorageFailed(f"{what} in {timeout_s:g} s: {error}") from None
+        if "stream" not in reply:
+            raise StorageFailed(f"{what}: something other than a stream answered; let only streams listen there")
+        return Stored(stream=reply["stream"], sequence=reply["seq"], duplicate=bool(reply.get("duplicate", False)))
+
+    async def api(self, call: str, request: dict[str, Any], what: str, deadline: float) -> dict[str, Any]:
+        """Calls ``$JS.API.{call}``; `what` begins the text of an error. Raises `ApiError`, `StorageFailed`,
+        `NotConnected`."""
+        return await self._tried(f"$JS.API.{call}", json.dumps(request).encode(), None, what, deadline)
+
+    async def ensure_stream(self, spec: StreamSpec, timeout_s: float) -> None:
+        """See `Transport.ensure_stream`."""
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        what = f"stream {spec.name!r} could not be made"
+        wanted = {"name": spec.name, "subjects": list(spec.subjects), **_fixed(), **_limits(spec.limits)}
+        try:
+            await self.api(f"STREAM.CREATE.{spec.name}", wanted, what, deadline)
+            return
+        except ApiError as error:
+            if error.number != STREAM_DIFFERS:
+                raise
+        found = (await self.api(f"STREAM.INFO.{spec.name}", {}, what, deadline))["config"]
+        heard: list[str] = found.get("subjects", [])
+        missing = [subject for subject in spec.subjects if not any(matches(pattern, subject) for pattern in heard)]
+        changed = {**found, **_limits(spec.limits), "subjects": heard + missing}
+        if changed != found:
+            await self.api(
+                f"STREAM.UPDATE.{spec.name}", changed, f"stream {spec.name!r} could not be changed", deadline
+            )
+
+    async def _tried(
+        self, subject: str, body: bytes, headers: Headers | None, what: str, deadline: float
+    ) -> dict[str, Any]:
+        """The first answer that is not a temporary refusal."""
+        loop = asyncio.get_running_loop()
+        patience, pause, why = FIRST_TRY_S, PAUSE_S, ""
+        while True:
+            if not self.wire.connected:
+                await self.wire.until_connected(deadline)
+            try:
+                answer = await self.inbox.ask(subject, body, headers, min(deadline, loop.time() + patience))
+            except NotConnected as error:
+                answer, why = None, str(error)
+            if answer is not None:
+                reply, why = _judged(answer, what)
+                if reply is not None:
+                    return reply
+            left = deadline - loop.time()
+            if left <= 0:
+                raise StorageFailed(f"{what} in time: {why}")
+            if answer is not None and answer.outcome is Outcome.LATE:
+                patience = min(2 * patience, LONGEST_TRY_S)
+            elif self.wire.connected:
+                await asyncio.sleep(min(pause, left))
+                pause = min(2 * pause, LONGEST_PAUSE_S)
+
+
+def _judged(answer: Answer, what: str) -> tuple[dict[str, Any] | None, str]:
+    """The reply, or None and why the same should be tried again. Raises `ApiError`, `StorageFailed`, `Closed`."""
+    if answer.outcome is Outcome.CLOSED:
+        raise Closed("the transport was closed")
+    if answer.outcome is Outcome.NO_RESPONDERS:
+        return None, "nobody answers: make the stream with ensure_stream, and enable jetstream on the server"
+    if answer.outcome is not Outcome.ANSWERED:
+        return None, answer.outcome.value
+    try:
+        reply: dict[str, Any] = json.loads(answer.body)
+        problem: dict[str, Any] | None = reply.get("error")
+    except (ValueError, AttributeError):
+        raise StorageFailed(f"{what}: something other than JetStream answered") from None
+    if problem is None:
+        return reply, ""
+    number: int = problem.get("err_code", 0)
+    text: str = problem.get("description", "no reason given")
+    if problem.get("code") == 503 or number == _ID_IN_PROCESS:
+        return None, text
+    raise ApiError(f"{what}: {text}", number)
+
+
+def nanoseconds(seconds: float) -> int:
+    """As JetStream counts time; fractions of a second are kept."""
+    return round(seconds * 1_000_000_000)
+
+
+def _fixed() -> dict[str, Any]:
+    return {"retention": "limits", "storage": "file", "discard": "old"}
+
+
+def _limits(limits: StreamLimits) -> dict[str, Any]:
+    window = min(limits.duplicate_window_s, limits.max_age_s) if limits.max_age_s > 0 else limits.duplicate_window_s
+    return {
+        "max_bytes": limits.max_bytes,
+        "max_age": nanoseconds(limits.max_age_s),
+        "max_msgs": limits.max_messages,
+        "duplicate_window": nanoseconds(window),
+        "num_replicas": limits.replicas,
+    }
