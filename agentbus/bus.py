@@ -21,7 +21,7 @@ from google.protobuf.message import Message
 from .calls import Calls
 from .coalescing import Lane
 from .deadlines import DeadlineQueue
-from .errors import AgentBusError, Closed, NotConnected, PayloadTooLarge, SchemaMismatch, Unauthorized
+from .errors import AgentBusError, Closed, PayloadTooLarge, SchemaMismatch, Unauthorized
 from .inbound import JSON_CONTENT, Inbound, Listener, foreign_error, foreign_headers
 from .messages import PLAIN, SEALED, Frame, decode_frame, encode_frame, to_failure, to_json
 from .subjects import Subjects
@@ -142,7 +142,7 @@ class Bus:
                 self.calls.add(first + offset, call)
         try:
             self.transport.send(lane.subject, self.seal(lane.subject, frame), reply)
-        except (NotConnected, PayloadTooLarge, Closed) as error:
+        except AgentBusError as error:
             self.counters.lost += count - len(calls)
             for call in calls:
                 call.fail(error)
@@ -207,6 +207,8 @@ class Bus:
 
     def _on_reply(self, subject: str, body: bytes, reply: str, headers: Headers | None) -> None:
         if body[:1] == b"\x00":
+            if subject != self.inbox:
+                return  # it answers an earlier life of this node, whose numbers were others
             try:
                 self.calls.answered(self._open(subject, body))
             except (SchemaMismatch, Unauthorized) as error:
@@ -217,18 +219,16 @@ class Bus:
         parts = subject.rsplit("_", 2)
         if len(parts) == 3:
             prefix, first, count = parts
-        if prefix != self.inbox or not (first.isdecimal() and count.isdecimal()):
+        if prefix != self.inbox or not (_is_number(first) and _is_number(count)):
             return
         if headers is not None and headers.get("Status") == "503" and not body:
             self.calls.nobody(int(first), int(count))
             return
-        call = self.calls.get(int(first))
-        if call is not None:
-            error = foreign_error(headers)
-            if error is not None:
-                call.fail(error)
-            else:
-                call.answer("", "", body)
+        error = foreign_error(headers)
+        if error is not None:
+            self.calls.failed(int(first), int(count), error)
+        elif (call := self.calls.get(int(first))) is not None:
+            call.answer("", "", body)
 
     def answer_foreign(
         self, reply: str, message: Message | None, error: BaseException | None, *, json: bool = False
@@ -250,5 +250,9 @@ class Bus:
             self.counters.lost += 1
             if error is None:
                 self.answer_foreign(reply, None, too_large, json=json)
-        except (NotConnected, Closed):
+        except AgentBusError:
             self.counters.lost += 1
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) <= 20

@@ -62,6 +62,10 @@ class Call:
         if not self.future.done():
             self.future.set_exception(error)
 
+    def refused(self, error: AgentBusError) -> None:
+        """Somebody who speaks no frames answered with an error."""
+        self.fail(error)
+
     def nobody(self) -> None:
         """Nobody listens."""
         self.fail(NoResponders(f"nobody answers {self.what}: is the agent running, in this realm?"))
@@ -102,6 +106,9 @@ class GatherCall(Call, Generic[R]):
             return
         if self.at_most is not None and len(self.replies) >= self.at_most:
             self._end()
+
+    def refused(self, error: AgentBusError) -> None:
+        self.replies.failures[""] = error
 
     def nobody(self) -> None:
         self._end()
@@ -161,6 +168,13 @@ class Calls:
             call = self._open.get(sequence)
             if call is not None:
                 call.nobody()
+
+    def failed(self, first: int, count: int, error: AgentBusError) -> None:
+        """The `count` requests from number `first` on, of one frame, were answered with an error."""
+        for sequence in range(first, first + min(count, MAX_FRAME_MESSAGES)):
+            call = self._open.get(sequence)
+            if call is not None:
+                call.refused(error)
 
     def close(self, error: AgentBusError) -> None:
         """Ends every call with `error`."""

@@ -7,12 +7,20 @@ timer: coalescing adds no latency beyond the turn.
 from __future__ import annotations
 
 from .calls import Call
-from .messages import MAX_FRAME_MESSAGES, Frame
+from .messages import Frame
 
 FRAME_BYTES = 64 * 1024
-"""Payload bytes at which a frame is sealed."""
+"""Bytes at which a frame is sealed, its columns included; or less, where the wire takes less."""
 MESSAGE_BYTES = 4
 """What a message costs in a frame beside its payload, at most, without columns."""
+DEADLINE_BYTES = 5
+ANSWER_BYTES = 10
+TRACE_BYTES = 2
+"""What an entry of a column costs at most; a trace beside its text."""
+ENTRY_BYTES = MESSAGE_BYTES + DEADLINE_BYTES + ANSWER_BYTES + TRACE_BYTES
+"""What a message costs beside its payload and its trace's text, at most."""
+HEAD_BYTES = 160
+"""What a frame costs beside its type, its source and its messages, at most: its numbers, and one entry a column."""
 
 
 class Lane:
@@ -23,6 +31,7 @@ class Lane:
         type_name: what they are.
         source: who sends them.
         hops: how many messages caused one another before them.
+        max_payload: bytes that the wire takes; a frame never grows beyond it.
     """
 
     __slots__ = (
@@ -30,6 +39,7 @@ class Lane:
         "calls",
         "deadlines",
         "hops",
+        "limit",
         "overhead",
         "payloads",
         "size",
@@ -39,12 +49,15 @@ class Lane:
         "type_name",
     )
 
-    def __init__(self, subject: str, type_name: str, source: str, hops: int) -> None:
+    def __init__(
+        self, subject: str, type_name: str, source: str, hops: int, max_payload: int = 2 * FRAME_BYTES
+    ) -> None:
         self.subject = subject
         self.type_name = type_name
         self.source = source
         self.hops = hops
-        self.overhead = len(type_name) + len(source) + 96
+        self.overhead = len(type_name) + len(source) + HEAD_BYTES
+        self.limit = max(1, min(FRAME_BYTES, max_payload - self.overhead))
         self._clear()
 
     def _clear(self) -> None:
@@ -56,19 +69,36 @@ class Lane:
         self.size = 0
 
     def fits(self, payload: bytes) -> bool:
-        """Whether the payload goes into the frame that is being gathered."""
-        return self.size + len(payload) <= FRAME_BYTES and len(self.payloads) < MAX_FRAME_MESSAGES
+        """Whether the payload goes into the frame that is being gathered; into an empty one anything goes."""
+        return not self.payloads or self.size + len(payload) + ENTRY_BYTES <= self.limit
 
-    def trace(self, traceparent: str) -> None:
-        """The trace context of the message just put in; earlier ones without one get an empty entry."""
-        self.traces.extend([""] * (len(self.payloads) - 1 - len(self.traces)))
-        self.traces.append(traceparent)
+    def put(self, payload: bytes, trace: str = "") -> bool:
+        """Puts a message in; returns whether it is the frame's first."""
+        payloads = self.payloads
+        payloads.append(payload)
+        self.size += len(payload) + MESSAGE_BYTES
+        if trace or self.traces:
+            self.traces.extend([""] * (len(payloads) - 1 - len(self.traces)))
+            self.traces.append(trace)
+            self.size += len(trace) + TRACE_BYTES
+        return len(payloads) == 1
+
+    def ask(self, payload: bytes, trace: str, deadline_ms: int, call: Call) -> bool:
+        """Puts a request in."""
+        self.deadlines.append(deadline_ms)
+        self.calls.append(call)
+        self.size += DEADLINE_BYTES
+        return self.put(payload, trace)
+
+    def answer(self, payload: bytes, sequence: int) -> bool:
+        """Puts an answer to request number `sequence` in."""
+        self.answers.append(sequence)
+        self.size += ANSWER_BYTES
+        return self.put(payload)
 
     def take(self, epoch: int, sequence: int, time_us: int) -> tuple[Frame, list[Call]]:
         """Seals what is gathered: the frame, and the calls that wait for answers to its messages, in order."""
         payloads, traces, calls = self.payloads, self.traces, self.calls
-        if traces:
-            traces.extend([""] * (len(payloads) - len(traces)))
         frame = Frame(
             self.type_name,
             self.source,

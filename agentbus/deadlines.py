@@ -15,6 +15,8 @@ from math import ceil
 from typing import Protocol
 
 GRAIN_S = 1 / 256
+MANY = 4096
+"""Buckets at which those that are empty, their items discarded long before their time, are first looked for."""
 
 
 class Expirable(Protocol):
@@ -42,6 +44,7 @@ class DeadlineQueue:
         self._grain_s = grain_s
         self._buckets: dict[int, Bucket] = {}
         self._order: list[int] = []
+        self._sweep_at = MANY
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -52,6 +55,8 @@ class DeadlineQueue:
         key = ceil(when_s / self._grain_s)
         bucket = self._buckets.get(key)
         if bucket is None:
+            if len(self._buckets) >= self._sweep_at:
+                self._sweep()
             bucket = self._buckets[key] = {}
             heapq.heappush(self._order, key)
             if self._order[0] == key:
@@ -66,6 +71,11 @@ class DeadlineQueue:
             self._timer = None
         self._buckets.clear()
         self._order.clear()
+
+    def _sweep(self) -> None:
+        self._buckets = {key: bucket for key, bucket in self._buckets.items() if bucket}
+        self._order[:] = sorted(self._buckets)
+        self._sweep_at = max(MANY, 2 * len(self._buckets))
 
     def _arm(self, key: int) -> None:
         if self._timer is not None:

@@ -207,5 +207,5 @@ def revive(kind: str, text: str, error_type: str) -> AgentBusError:
     """The error that another agent answered with. An unknown kind becomes `HandlerFailed`."""
     known = TRAVELLING.get(kind, HandlerFailed)
     if known is HandlerFailed:
-        return HandlerFailed(text, error_type=error_type or kind)
+        return HandlerFailed(text, error_type=error_type or kind.replace("HandlerFailed", ""))
     return known(text)

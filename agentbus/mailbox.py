@@ -81,6 +81,26 @@ class Mailbox:
         self.size -= 1
         return inbound, index
 
+    def take_frame(self) -> tuple[Inbound, int]:
+        """The next frame, and the place of its first message still to be handled. Its messages go on counting in
+        `size`; whoever handles one takes it off. Raises IndexError when there is none."""
+        if not self._queue:
+            raise IndexError("the mailbox is empty")
+        index, self._index = self._index, 0
+        return self._queue.popleft(), index
+
+    def give_back(self, inbound: Inbound, index: int) -> None:
+        """Puts a frame of `take_frame` back, the messages from `index` on still to be handled."""
+        if index < len(inbound.frame.payloads):
+            assert self._queue is not None
+            self._queue.appendleft(inbound)
+            self._index = index
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is something to take."""
+        return bool(self._queue)
+
 
 def part(inbound: Inbound, places: range) -> Inbound:
     """The messages at some places of a frame, one after the other, as a frame that came with it."""

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError, EncodeError, Message
 
-from .errors import AgentBusError, DefinitionError, HandlerFailed, SchemaMismatch, revive
+from .errors import TRAVELLING, AgentBusError, DefinitionError, HandlerFailed, SchemaMismatch, revive
 from .wire.v1.failure_pb2 import AgentFailed, Failure
 from .wire.v1.frame_pb2 import Frame as WireFrame
 
@@ -42,6 +42,9 @@ PLAIN = b"\x00\x01"
 """What a frame begins with: the mark and the version."""
 SEALED = b"\x00\x02"
 """What a frame begins with that a `FrameGuard` has sealed."""
+MAX_NUMBER = 2**63
+"""Sequence numbers are below; an answer, which says them again, always has room for them."""
+MAX_FRAME_HOPS = 2**31
 MAX_FRAME_MESSAGES = 16384
 """More messages than that never travel in one frame."""
 FAILURE_TYPE: str = Failure.DESCRIPTOR.full_name
@@ -146,6 +149,10 @@ def decode_frame(body: bytes) -> Frame:
     deadlines = list(wire.deadlines_ms)
     traces = list(wire.traces)
     answers = list(wire.answers)
+    if size > MAX_FRAME_MESSAGES:
+        raise SchemaMismatch(f"a frame of {size} messages: {MAX_FRAME_MESSAGES} are allowed")
+    if wire.hops > MAX_FRAME_HOPS or wire.sequence > MAX_NUMBER:
+        raise SchemaMismatch(f"a frame's numbers are out of range: hops {wire.hops}, sequence {wire.sequence}")
     if size == 0 or len(deadlines) not in (0, size) or len(traces) not in (0, size) or len(answers) not in (0, size):
         raise SchemaMismatch(
             f"a frame's columns do not fit: {size} payloads, {len(deadlines)} deadlines, "
@@ -162,8 +169,11 @@ def is_message_type(kind: object) -> bool:
 
 
 def full_name(kind: type[Message] | Message) -> str:
-    """The full protobuf name, ``examples.climate.v1.Reading`` say."""
-    return kind.DESCRIPTOR.full_name
+    """The full protobuf name, ``examples.climate.v1.Reading`` say. Raises `DefinitionError` when it isn't a message."""
+    try:
+        return kind.DESCRIPTOR.full_name
+    except AttributeError:
+        raise DefinitionError(f"{kind!r} is not a protobuf message: give one of a generated class") from None
 
 
 class TypeRegistry:
@@ -196,12 +206,22 @@ class TypeRegistry:
 
 
 def to_failure(error: BaseException) -> Failure:
-    """The error as it travels: a `HandlerFailed` unless it is one of ours that may travel."""
+    """The error as it travels: the nearest of its types that may travel, or else a `HandlerFailed`."""
     if isinstance(error, HandlerFailed):
-        return Failure(kind="HandlerFailed", text=clip(error.text), error_type=error.error_type)
-    if isinstance(error, AgentBusError):
-        return Failure(kind=type(error).__name__, text=clip(str(error)), error_type=type(error).__name__)
-    return Failure(kind="HandlerFailed", text=clip(str(error)), error_type=type(error).__name__)
+        return Failure(kind="HandlerFailed", text=clip(error.text), error_type=clip(error.error_type, 200))
+    name = type(error).__name__
+    kind = next(
+        (base.__name__ for base in type(error).__mro__ if TRAVELLING.get(base.__name__) is base), "HandlerFailed"
+    )
+    return Failure(kind=kind, text=clip(said(error)), error_type=clip(name, 200))
+
+
+def said(error: BaseException) -> str:
+    """What an error says, also when its own ``__str__`` fails."""
+    try:
+        return str(error)
+    except Exception as second:
+        return f"({type(error).__name__}.__str__ raised {type(second).__name__})"
 
 
 def as_error(payload: bytes) -> AgentBusError:
@@ -223,17 +243,23 @@ def parse_json(kind: type[M], body: bytes) -> M:
     """A message from protobuf's JSON mapping. Unknown fields are ignored. Raises `SchemaMismatch`."""
     from google.protobuf import json_format
 
+    if body.lstrip()[:1] != b"{" and not full_name(kind).startswith("google.protobuf."):
+        raise SchemaMismatch(f"not {full_name(kind)} in protobuf's JSON mapping: it begins without a brace")
     try:
         return json_format.Parse(body, kind(), ignore_unknown_fields=True, max_recursion_depth=64)
-    except (json_format.ParseError, UnicodeDecodeError, RecursionError, ValueError) as error:
+    except (json_format.ParseError, RecursionError, ValueError, TypeError, AttributeError) as error:
         raise SchemaMismatch(f"not {full_name(kind)} in protobuf's JSON mapping: {clip(str(error), 300)}") from None
 
 
 def to_json(message: Message) -> bytes:
-    """The message in protobuf's JSON mapping, on one line."""
+    """The message in protobuf's JSON mapping, on one line. Raises `SchemaMismatch` for what JSON can't say."""
     from google.protobuf import json_format
 
-    return json_format.MessageToJson(message, indent=None).encode()
+    try:
+        message.SerializeToString()  # JSON would leave out a required field without a word
+        return json_format.MessageToJson(message, indent=None).encode()
+    except (json_format.Error, EncodeError, ValueError, TypeError) as error:
+        raise SchemaMismatch(f"{full_name(message)} can't be said in JSON: {clip(said(error), 300)}") from None
 
 
 CLOUDEVENTS: Mapping[str, str] = {

@@ -444,9 +444,14 @@ class Node(Speaker):
 def run(*agents: Agent, url: str | None = None, realm: str = "default", name: str | None = None) -> None:
     """Hosts agents until SIGTERM or SIGINT; then drains and returns. On uvloop where it exists.
 
+    Sets up logs (`agentbus.observability.logs`), unless the program has done so itself.
+
     Raises:
         AgentStopped: supervision gave the last agent up.
     """
+    from .observability import logs  # a program's business, and `run` is one; nodes do not need it
+
+    logs.configure()
 
     async def main() -> None:
         async with Node(url, realm=realm, name=name, agents=agents) as node:

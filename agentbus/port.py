@@ -14,8 +14,16 @@ from google.protobuf.message import EncodeError, Message
 
 from .bus import Bus
 from .calls import Call, GatherCall, Replies, parse_reply
-from .coalescing import FRAME_BYTES, Lane
-from .errors import DeadlineExceeded, HopLimitExceeded, NotConnected, PayloadTooLarge, SchemaMismatch, TooFewReplies
+from .coalescing import Lane
+from .errors import (
+    DeadlineExceeded,
+    DefinitionError,
+    HopLimitExceeded,
+    NotConnected,
+    PayloadTooLarge,
+    SchemaMismatch,
+    TooFewReplies,
+)
 from .messages import FAILURE_TYPE, MessageId, full_name, to_failure
 from .subjects import check_name
 from .transport import Stored
@@ -74,34 +82,25 @@ class Port:
 
     def put_alone(self, subject: str, message: Message, hops: int, trace: str) -> None:
         """Like `put`, in a frame of its own, so that a queue group shares message by message."""
-        lane = Lane(subject, full_name(message), self.source, hops)
-        self._check(lane, payload := serialize(message))
-        lane.payloads.append(payload)
-        if trace:
-            lane.trace(trace)
+        lane = self._new_lane(subject, full_name(message), hops)
+        payload = serialize(message)
+        self._check(lane, payload)
+        lane.put(payload, trace)
         self.bus.emit(lane)
 
     def _put(self, lane: Lane, message: Message, trace: str) -> Awaitable[None] | None:
         payload = serialize(message)
+        if lane.payloads and lane.fits(payload):
+            lane.put(payload, trace)
+            return None
+        # The wire is looked at once a frame: within a turn of the loop it can't change.
         bus = self.bus
-        transport = bus.transport
-        size = lane.size + len(payload)
-        if not transport.connected or lane.hops > bus.max_hops or len(payload) > FRAME_BYTES:
-            self._check(lane, payload)
-        if size > FRAME_BYTES and lane.payloads:
+        self._check(lane, payload)
+        if lane.payloads:
             bus.emit(lane)
-            size = len(payload)
-        lane.size = size
-        lane.payloads.append(payload)
-        if trace:
-            lane.trace(trace)
-        if len(lane.payloads) == 1:
-            bus.gathered(lane)
-        elif size >= FRAME_BYTES or not lane.fits(b""):
-            bus.emit(lane)
-        if transport.congested:
-            return transport.writable()
-        return None
+        lane.put(payload, trace)
+        bus.gathered(lane)
+        return bus.transport.writable() if bus.transport.congested else None
 
     async def store(self, subject: str, message: Message, hops: int, trace: str, timeout_s: float) -> Stored:
         """Publishes a durable event, alone in its frame; returns when the stream has it.
@@ -110,13 +109,11 @@ class Port:
             StorageFailed, NotConnected, PayloadTooLarge, HopLimitExceeded.
         """
         bus = self.bus
-        lane = Lane(subject, full_name(message), self.source, hops)
+        lane = self._new_lane(subject, full_name(message), hops)
         payload = serialize(message)
         self._check(lane, payload, live=False)
         await self._ensure_streams()
-        lane.payloads.append(payload)
-        if trace:
-            lane.trace(trace)
+        lane.put(payload, trace)
         first = bus.take_numbers(1)
         frame, _ = lane.take(bus.epoch, first, bus.clock_us())
         identity = MessageId(self.source, bus.epoch, first)
@@ -209,20 +206,15 @@ class Port:
     ) -> None:
         bus = self.bus
         name = full_name(message)
-        lane = Lane(subject, name, self.source, hops) if alone else self.lane(f"{subject}?", name, hops, subject)
+        lane = self._new_lane(subject, name, hops) if alone else self.lane(f"{subject}?", name, hops, subject)
         payload = serialize(message)
         self._check(lane, payload)
-        if not lane.fits(payload) and lane.payloads:
+        if not lane.fits(payload):
             bus.emit(lane)
-        lane.size += len(payload)
-        lane.payloads.append(payload)
-        lane.deadlines.append(min(MAX_DEADLINE_MS, max(1, int(timeout_s * 1000))))
-        lane.calls.append(call)
-        if trace:
-            lane.trace(trace)
+        first = lane.ask(payload, trace, min(MAX_DEADLINE_MS, max(1, int(timeout_s * 1000))), call)
         if alone:
             bus.emit(lane)
-        elif len(lane.payloads) == 1:
+        elif first:
             bus.gathered(lane)
 
     def _ask_plain(self, subject: str, message: Message, call: Call) -> None:
@@ -252,12 +244,9 @@ class Port:
         self._answer(self.lane(inbox, FAILURE_TYPE, hops), sequence, to_failure(error).SerializeToString())
 
     def _answer(self, lane: Lane, sequence: int, payload: bytes) -> None:
-        if not lane.fits(payload) and lane.payloads:
+        if not lane.fits(payload):
             self.bus.emit(lane)
-        lane.size += len(payload)
-        lane.payloads.append(payload)
-        lane.answers.append(sequence)
-        if len(lane.payloads) == 1:
+        if lane.answer(payload, sequence):
             self.bus.gathered(lane)
 
     # -- lanes -----------------------------------------------------------------------------------------------------
@@ -266,11 +255,14 @@ class Port:
         """The lane to a subject; `key` tells lanes of one subject apart: those that carry calls from the others."""
         lane = self._lanes.get((key, type_name, hops))
         if lane is None:
-            lane = Lane(subject or key, type_name, self.source, hops)
+            lane = self._new_lane(subject or key, type_name, hops)
             if len(self._lanes) >= MAX_LANES:
                 self._lanes.clear()
             self._lanes[key, type_name, hops] = lane
         return lane
+
+    def _new_lane(self, subject: str, type_name: str, hops: int) -> Lane:
+        return Lane(subject, type_name, self.source, hops, self.bus.transport.max_payload)
 
     def _check(self, lane: Lane, payload: bytes, *, live: bool = True) -> None:
         transport = self.bus.transport
@@ -289,10 +281,10 @@ class Port:
 
 
 def serialize(message: Message) -> bytes:
-    """The message's bytes. Raises `SchemaMismatch` when a required field is missing or it isn't a message."""
+    """The message's bytes. Raises `SchemaMismatch` for a missing required field, `DefinitionError` for no message."""
     try:
         return message.SerializeToString()
     except EncodeError as error:
         raise SchemaMismatch(f"{full_name(message)} can't be serialized: {error}") from None
-    except AttributeError:
-        raise SchemaMismatch(f"{type(message).__name__} is not a protobuf message: send a generated type") from None
+    except (AttributeError, TypeError):
+        raise DefinitionError(f"{message!r} is not a protobuf message: give one of a generated class") from None

@@ -6,7 +6,6 @@ A `Speaker` has a port and knows what its words are caused by (hops, trace, dead
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable
 from typing import Any, TypeVar, cast, overload
 
 from google.protobuf.message import Message
@@ -79,7 +78,7 @@ class Speaker(ABC):
         port = self._port()
         hops, trace = self._cause()
         if not (durable or spread or plain or subject):
-            waiting: Awaitable[None] | None = port.post(message, topic, hops, trace)
+            waiting = port.post(message, topic, hops, trace)
             if waiting is not None:
                 await waiting
             return None

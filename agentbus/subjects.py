@@ -15,7 +15,10 @@ ALL = ">"
 """The topic pattern of who hears every topic, and messages with none."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
-_TOKEN = re.compile(r"[^\s.*>\x00-\x1f\x7f]+")
+_TOKEN = re.compile(r"[^\s.*>\x00-\x1f\x7f\ud800-\udfff]+")
+
+LONGEST = 1024
+"""Bytes of a subject or topic: well within what a server takes in one control line, 4,096."""
 
 
 def check_name(name: str, what: str = "name") -> str:
@@ -27,6 +30,8 @@ def check_name(name: str, what: str = "name") -> str:
 
 def check_subject(subject: str, *, pattern: bool = False, what: str = "subject") -> str:
     """The subject itself. Raises `SubjectError` naming the offending token; wildcards only with `pattern`."""
+    if len(subject.encode("utf-8", "replace")) > LONGEST:
+        raise SubjectError(f"{what} {subject[:40]!r}... is longer than {LONGEST} bytes: put it in the message")
     tokens = subject.split(".")
     last = len(tokens) - 1
     for index, token in enumerate(tokens):
@@ -39,6 +44,8 @@ def check_subject(subject: str, *, pattern: bool = False, what: str = "subject")
         if token in ("*", ALL):
             why = "'>' may only come last" if pattern else "wildcards are for those who listen"
             raise SubjectError(f"{what} {subject!r}: {why}")
+        if not token.isprintable() and any("\ud800" <= character <= "\udfff" for character in token):
+            raise SubjectError(f"{what} {subject!r} can't be written in UTF-8: it holds half a surrogate pair")
         raise SubjectError(
             f"{what} {subject!r}: token {token!r} holds a blank or one of '.*>': replace it, with '-' say"
         )

@@ -18,9 +18,9 @@ from google.protobuf.message import DecodeError, Message
 
 from .behaviors import OnSpec, RpcSpec
 from .context import Context, Surroundings
-from .errors import Busy, SchemaMismatch
+from .errors import SchemaMismatch
 from .inbound import Inbound
-from .mailbox import Mailbox
+from .mailbox import Mailbox, part
 from .messages import full_name, parse_json
 from .middleware import Handler
 from .statistics import Counters
@@ -111,7 +111,7 @@ class Worker(ABC):
 
     def reject_waiting(self, why: str) -> None:
         """Empties the mailbox."""
-        while self.mailbox.size:
+        while self.mailbox.waiting:
             inbound, index = self.mailbox.take()
             self.reject(inbound, range(index, index + 1), why)
 
@@ -152,42 +152,53 @@ class Worker(ABC):
 
 
 class EventWorker(Worker):
-    """Runs an `@on`. Requests can't come here; a failed event is lost, counted."""
+    """Runs an `@on`. A failed event is lost, counted."""
 
     __slots__ = ()
 
     async def _run(self) -> None:
-        host, counters, mailbox = self.host, self.counters, self.mailbox
-        loop = host.port.bus.loop
+        loop = self.host.port.bus.loop
         start = loop.time()
+        while self.mailbox.waiting and self.host.running:
+            if self.spec.concurrency == 1:
+                inbound, first = self.mailbox.take_frame()
+                await self._frame(inbound, first)
+            else:
+                inbound, index = self.mailbox.take()
+                self.mailbox.size += 1
+                await self._frame(part(inbound, range(index, index + 1)), 0)
+            if loop.time() - start > SLICE_S:
+                await asyncio.sleep(0)
+                start = loop.time()
+
+    async def _frame(self, inbound: Inbound, index: int) -> None:
+        """Handles a frame's messages from `index` on; gives back what is left when the host stops running."""
+        host, counters, mailbox, handler = self.host, self.counters, self.mailbox, self.handler
+        parse = self.spec.type.FromString if inbound.foreign != "json" else None
+        began = host.port.bus.loop.time()
         handled = 0
         try:
-            while mailbox.size and host.running:
-                inbound, index = mailbox.take()
+            for payload in inbound.frame.payloads[index:] if index else inbound.frame.payloads:
+                mailbox.size -= 1
+                index += 1
                 try:
-                    message = self.parse(inbound, index)
-                except SchemaMismatch:
+                    message = parse(payload) if parse else self.parse(inbound, index - 1)
+                except (DecodeError, SchemaMismatch) as error:
+                    if isinstance(error, DecodeError):
+                        self.malformed()
                     continue
                 try:
-                    await self.handler(message, Context(host, inbound, index))
+                    await handler(message, Context(host, inbound, index - 1))
                     handled += 1
                 except Exception as error:
                     counters.failed += 1
                     self.failed(error)
-                now = loop.time()
-                if now - start > SLICE_S:
-                    counters.busy_s += now - start
-                    await asyncio.sleep(0)
-                    start = loop.time()
+                    if not host.running:
+                        return
         finally:
             counters.handled += handled
-            counters.busy_s += loop.time() - start
-
-    def reject(self, inbound: Inbound, places: range, why: str) -> None:
-        super().reject(inbound, places, why)
-        if inbound.reply:
-            for index in places:
-                answer(self.host, inbound, index, Busy(f"{self.host.name}.{self.spec.name}: {why}"))
+            counters.busy_s += host.port.bus.loop.time() - began
+            mailbox.give_back(inbound, index)
 
 
 def answer(host: Surroundings, inbound: Inbound, index: int, outcome: Message | BaseException) -> None:

@@ -1,1 +1,1 @@
-"""observability"""
+"""Windows: what an operator sees of a network. Logs so far."""

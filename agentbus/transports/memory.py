@@ -100,7 +100,7 @@ class MemoryTransport:
             size += header_bytes(headers)
         else:
             headers = None
-        if size > self._largest or not link.up or link.queued + size > self._max_waiting:
+        if size > self._largest or not link.up or link.queued + link.waiting_out + size > self._max_waiting:
             self._refuse(subject, size - MESSAGE_BYTES)
         if subject not in self._known:
             check_subject(subject)
@@ -173,6 +173,7 @@ class MemoryTransport:
             return
         self._state = LinkState.CLOSED
         self._largest = 0  # so that `send` refuses, while the link is still up to write what is pending
+        self._exchange.detach(self._link)
         self._fail_waiting(Closed(f"{self.url} was closed"))
         try:
             if self._link.up:

@@ -28,6 +28,8 @@ from .memory_storage import Storage
 log = structlog.get_logger("agentbus.memory")
 
 MESSAGE_ID = "Nats-Msg-Id"
+LOG_EVERY_S = 1.0
+"""Seconds between two log lines about receivers of one connection that raise; all are counted."""
 Message = tuple[Link, str, bytes, str, Headers | None]
 Control = tuple[int, Link, bool, bool, Callable[[], None]]
 """After how many messages of the turn, whose, whether the link's loss applies, whether no fault does, what to do."""
@@ -313,4 +315,8 @@ def _now() -> float:
 
 def _receiver_failed(link: Link, subject: str, error: Exception) -> None:
     link.receiver_failures += 1
-    log.error("a receiver raised", connection=link.name, subject=subject, exc_info=error)
+    now = _now()
+    if now >= link.next_log_s:
+        link.next_log_s = now + LOG_EVERY_S
+        total = link.receiver_failures
+        log.error("a receiver raised", connection=link.name, subject=subject, failures=total, exc_info=error)

@@ -58,6 +58,7 @@ class Link:
         last_due: loop time at which the last of what is under way arrives.
         dropped: messages to or from it that were dropped, by reason.
         receiver_failures: how often one of its receivers raised.
+        next_log_s: loop time from which on another failure is logged.
     """
 
     __slots__ = (
@@ -67,6 +68,7 @@ class Link:
         "held_out",
         "last_due",
         "name",
+        "next_log_s",
         "queued",
         "receiver_failures",
         "up",
@@ -86,6 +88,7 @@ class Link:
         self.last_due = 0.0
         self.dropped: dict[str, int] = {}
         self.receiver_failures = 0
+        self.next_log_s = 0.0
 
     def count_drop(self, reason: str) -> None:
         self.dropped[reason] = self.dropped.get(reason, 0) + 1

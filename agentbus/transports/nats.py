@@ -201,6 +201,8 @@ class NatsTransport:
         link = self._links.link
         if link is None:
             raise self._links.no_link()
+        if link.congested:
+            link.check_room()
         head = self._heads.get(subject) or self._head(subject)
         size = len(body)
         answer = b"%b " % checked_subject(reply) if reply else b""
@@ -283,14 +285,11 @@ class NatsTransport:
     def settle(self, subject: str, word: bytes) -> None:
         """Sends a job's settlement to the subject that came with it; counts it as dropped when there is no link."""
         link = self._interests.link
-        try:
-            if link is not None and link.alive:
-                link.post(b"PUB %b %d\r\n%b\r\n" % (subject.encode(), len(word), word))
-                self._sent += 1
-                return
-        except NotConnected:
-            pass
-        self._dropped += 1
+        if link is None or not link.alive:
+            self._dropped += 1
+            return
+        link.post(b"PUB %b %d\r\n%b\r\n" % (subject.encode(), len(word), word))
+        self._sent += 1
 
     def note(self, kind: str, text: str, *, error: BaseException | None = None) -> None:
         """Counts and logs a fault."""

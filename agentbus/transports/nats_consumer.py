@@ -22,6 +22,8 @@ from .nats_inbox import Wire
 from .nats_jetstream import CONSUMER_EXISTS, STREAM_MISSING, ApiError, JetStream, nanoseconds
 
 HEARTBEAT_S = 2.0
+TICK_S = 1.0
+"""Seconds between two looks at what is missing or too old."""
 EXPIRES_S = 20.0
 """Seconds after which a request for jobs ends and is made anew."""
 REPAIR_S = 5.0
@@ -136,7 +138,7 @@ class NatsConsumption:
         self._inbox = f"{self._wire.inbox}.c{number}"
         self._interest: Subscription | None = None
         self._repairing: asyncio.Task[None] | None = None
-        self._due = self._loop.time() + HEARTBEAT_S
+        self._due = self._loop.time() + TICK_S
         self._timer = self._loop.call_at(self._due, self._tick)
 
     async def ensure(self, deadline: float) -> None:
@@ -232,14 +234,14 @@ class NatsConsumption:
     def _tick(self) -> None:
         now = self._loop.time()
         late = now - self._due
-        self._due = now + HEARTBEAT_S
+        self._due = now + TICK_S
         self._timer = self._loop.call_at(self._due, self._tick)
         while self._unsettled:
             job, until = next(iter(self._unsettled.items()))
             if until > now:
                 break
             del self._unsettled[job]
-        if self._asked and late < HEARTBEAT_S / 2 and now - self._heard_at > 2 * HEARTBEAT_S and self._wire.connected:
+        if self._asked and late < TICK_S / 2 and now - self._heard_at > 2 * HEARTBEAT_S and self._wire.connected:
             self._wire.note("heartbeats_missed", f"consumer {self.spec.name!r}: two heartbeats missed; asking anew")
             self.resume()
         else:
@@ -266,8 +268,8 @@ class NatsConsumption:
                 break
             except NotConnected:
                 continue
-            except AgentBusError as error:
-                self._wire.note("consumer", f"{error} (after: {why})")
+            except Exception as error:
+                self._wire.note("consumer", f"{error} (after: {why})", error=error)
         self._repairing = None
         self.resume()
 

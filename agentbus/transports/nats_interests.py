@@ -81,6 +81,6 @@ class Interests:
         return b"".join(sub_line(each.subject, each.queue, each.number) for each in self.table.values())
 
     def close(self) -> None:
-        """Ends all interest but that which has retired and still refuses."""
+        """Ends all interest, and tells the server, so that it gives no member's share to a group's former member."""
         for number in self.table.keys() - self._retired:
-            del self.table[number]
+            self.remove(number)

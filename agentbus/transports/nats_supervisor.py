@@ -24,7 +24,7 @@ from .nats_link import Link
 from .nats_statistics import FaultLog
 from .nats_wire import Interest
 
-FIRST_PAUSE_S = 0.1
+FIRST_PAUSE_S = 0.25
 """Seconds: the first reconnect attempt comes at a random moment within it; the span doubles with each attempt."""
 LONGEST_PAUSE_S = 1.5
 """Seconds: below 2, so that with an attempt's own time a link is back within 2 s of its cause's end."""
@@ -80,18 +80,19 @@ class Supervisor:
 
     async def connect(self, timeout_s: float, watcher: LinkWatcher | None) -> None:
         """See `Transport.connect`. Tries until the time is over, unless trying again cannot help."""
-        if self.state is LinkState.CLOSED:
+        if self._closed():
             raise Closed("the transport has been closed: make a new one")
         if self._task is not None:
             raise ConfigurationError("the transport is connected already: connect once")
         self._watcher = watcher
-        why = f"no broker answered within {timeout_s:g} s"
+        named = ", ".join(server.where for server in servers(self._given))
+        why = f"{named} did not answer within {timeout_s:g} s: check the address, and that a nats-server runs there"
         try:
             async with asyncio.timeout(timeout_s):
                 attempt = 0
                 while True:
                     try:
-                        link = await self._open(min(ATTEMPT_S + attempt / 2, LONGEST_ATTEMPT_S, 0.9 * timeout_s))
+                        link = await self._open(min(ATTEMPT_S + attempt / 2, LONGEST_ATTEMPT_S, 0.8 * timeout_s))
                         break
                     except TlsRefused:
                         raise
@@ -101,6 +102,9 @@ class Supervisor:
                     attempt += 1
         except TimeoutError:
             raise NotConnected(why) from None
+        if self._closed():
+            link.abandon()
+            raise Closed("the transport was closed while it connected")
         self._task = asyncio.get_running_loop().create_task(self._supervise(), name=f"nats-link:{self._name}")
         self._adopt(link)
 
@@ -138,7 +142,7 @@ class Supervisor:
 
     def no_link(self) -> AgentBusError:
         """The error for whoever wants to send now."""
-        if self.state is LinkState.CLOSED:
+        if self._closed():
             return Closed("the transport has been closed")
         if self._task is None:
             return NotConnected("the transport is not connected: await connect() first")
@@ -230,6 +234,9 @@ class Supervisor:
         self._connected.set()
         self._up()
         self._tell(LinkState.CONNECTED, f"connected to {link.where}")
+
+    def _closed(self) -> bool:
+        return self.state is LinkState.CLOSED
 
     def _tell(self, state: LinkState, reason: str) -> None:
         if self._watcher is not None:
