@@ -6,27 +6,35 @@ import asyncio
 
 from .behaviors import RpcSpec
 from .context import Context
-from .errors import AgentBusError, Busy, HandlerFailed
+from .errors import AgentBusError, Busy, HandlerFailed, SchemaMismatch
 from .inbound import Inbound
 from .messages import full_name
 from .middleware import Handler
 from .worker import SLICE_S, Host, Worker, answer
 
 
-class _Running:
-    """A request in its handler, until its requester's deadline."""
+class _Alarm:
+    """Cancels a task when the deadline of the request in its handler passes."""
 
-    __slots__ = ("expired", "task")
+    __slots__ = ("rang", "task")
 
     def __init__(self) -> None:
         task = asyncio.current_task()
         assert task is not None
         self.task = task
-        self.expired = False
+        self.rang = False
 
     def expire(self) -> None:
-        self.expired = True
+        self.rang = True
         self.task.cancel()
+
+    def reset(self) -> bool:
+        """Takes the cancellation back, if it rang; returns whether it did."""
+        if not self.rang:
+            return False
+        self.rang = False
+        self.task.uncancel()
+        return True
 
 
 class RequestWorker(Worker):
@@ -39,57 +47,50 @@ class RequestWorker(Worker):
         self.reply_type = spec.reply
 
     async def _run(self) -> None:
-        loop = self.host.port.bus.loop
-        start = loop.time()
+        bus = self.host.port.bus
+        time = bus.loop.time
+        alarm = _Alarm()
+        start = now = time()
         while self.mailbox.size and self.host.running:
             inbound, index = self.mailbox.take()
-            began = loop.time()
+            began = now
+            deadlines = inbound.frame.deadlines_ms
+            deadline = inbound.received_s + deadlines[index] / 1000 if deadlines and deadlines[index] else None
+            if deadline is not None and now >= deadline:
+                self.counters.expired += 1
+                continue
+            bucket = bus.deadlines.add(alarm, deadline) if deadline is not None else None
             try:
-                await self._until_deadline(inbound, index, began)
+                await self._answer(inbound, index)
+                if alarm.reset():
+                    self.counters.expired += 1
             except asyncio.CancelledError:
-                stopped = HandlerFailed("the agent was stopped meanwhile", error_type="Cancelled")
-                answer(self.host, inbound, index, stopped)
-                raise
+                if not alarm.reset() or alarm.task.cancelling():
+                    stopped = HandlerFailed("the agent was stopped meanwhile", error_type="Cancelled")
+                    answer(self.host, inbound, index, stopped)
+                    raise
+                self.counters.expired += 1
             finally:
-                now = loop.time()
+                if bucket is not None:
+                    bucket.pop(alarm, None)
+                now = time()
                 self.counters.busy_s += now - began
             if now - start > SLICE_S:
                 await asyncio.sleep(0)
-                start = loop.time()
-
-    async def _until_deadline(self, inbound: Inbound, index: int, now: float) -> None:
-        deadlines = inbound.frame.deadlines_ms
-        if not deadlines or not deadlines[index]:
-            await self._answer(inbound, index)
-            return
-        deadline = inbound.received_s + deadlines[index] / 1000
-        if now >= deadline:
-            self.counters.expired += 1
-            return
-        running = _Running()
-        bucket = self.host.port.bus.deadlines.add(running, deadline)
-        try:
-            await self._answer(inbound, index)
-        except asyncio.CancelledError:
-            if not running.expired or running.task.uncancel() > 0:
-                raise
-            self.counters.expired += 1
-        finally:
-            bucket.pop(running, None)
+                start = now = time()
 
     async def _answer(self, inbound: Inbound, index: int) -> None:
         counters = self.counters
         try:
             message = self.parse(inbound, index)
-        except AgentBusError as error:
+        except SchemaMismatch as error:
             answer(self.host, inbound, index, error)
             return
         try:
             reply = await self.handler(message, Context(self.host, inbound, index))
             if not isinstance(reply, self.reply_type):
-                raise TypeError(
-                    f"{self.spec.name} returned a {type(reply).__name__}, not a {full_name(self.reply_type)}"
-                )
+                wanted = full_name(self.reply_type)
+                raise TypeError(f"{self.spec.name} returned a {type(reply).__name__}, not a {wanted}")
         except AgentBusError as error:
             counters.refused += 1
             answer(self.host, inbound, index, error)
@@ -100,7 +101,11 @@ class RequestWorker(Worker):
             self.failed(error)
         else:
             counters.handled += 1
-            answer(self.host, inbound, index, reply)
+            if inbound.foreign:
+                answer(self.host, inbound, index, reply)
+            elif inbound.reply:
+                frame = inbound.frame
+                self.host.port.reply(inbound.inbox, frame.sequence + index, reply, frame.hops + 1)
 
     def reject(self, inbound: Inbound, places: range, why: str) -> None:
         super().reject(inbound, places, why)

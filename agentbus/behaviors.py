@@ -208,7 +208,9 @@ def on(
     def mark(function: Hear[A, T]) -> Hear[A, T]:
         where = _check_method(function, "on", 2, "async def name(self, message, ctx) -> None")
         _check_type(kind, f"@on at {where}")
-        policy: Overflow = overflow or ("block" if durable else "reject")
+        policy: Overflow = overflow or ("reject" if durable is None else "block")
+        if policy not in ("reject", "drop_oldest", "block"):
+            raise DefinitionError(f"@on at {where}: overflow={policy!r}: use 'reject' or 'drop_oldest'")
         if (policy == "block") != (durable is not None):
             raise DefinitionError(
                 f"@on at {where}: overflow={policy!r} with durable={durable!r}: a durable behavior blocks, a live one "
@@ -270,6 +272,8 @@ def rpc(
 
     def mark(function: Answer[A, Q, R]) -> Rpc[A, Q, R]:
         where = _check_method(function, "rpc", 2, "async def name(self, request, ctx) -> Reply")
+        if hasattr(function, _MARK):
+            raise DefinitionError(f"@rpc at {where}: it is an @on already: write two methods")
         _check_type(request, f"@rpc at {where}")
         _check_type(reply, f"@rpc at {where}")
         if overflow not in ("reject", "drop_oldest"):
@@ -334,11 +338,7 @@ def specs_of(cls: type) -> Behaviors:
         names.update(dict.fromkeys(vars(base)))
     found: list[AnySpec] = []
     for name in names:
-        member = inspect.getattr_static(cls, name)
-        if isinstance(member, Rpc):
-            found.append(cast("Rpc[Any, Any, Any]", member).spec)
-        elif inspect.isfunction(member):
-            found.extend(cast("tuple[AnySpec, ...]", getattr(member, _MARK, ())))
+        found.extend(_specs_in(cls, inspect.getattr_static(cls, name)))
     rpcs = tuple(spec for spec in found if isinstance(spec, RpcSpec))
     _check_one_answer(cls, rpcs)
     lifecycle = [spec for spec in found if isinstance(spec, LifecycleSpec)]
@@ -349,6 +349,21 @@ def specs_of(cls: type) -> Behaviors:
         start=tuple(spec for spec in lifecycle if spec.when == "start"),
         stop=tuple(spec for spec in lifecycle if spec.when == "stop"),
     )
+
+
+def _specs_in(cls: type, member: object) -> tuple[AnySpec, ...]:
+    if isinstance(member, Rpc):
+        specs: tuple[AnySpec, ...] = (cast("Rpc[Any, Any, Any]", member).spec,)
+    else:
+        specs = getattr(getattr(member, "__func__", member), _MARK, ())
+    for spec in specs:
+        if isinstance(member, staticmethod | classmethod):
+            raise DefinitionError(f"{cls.__qualname__}: {spec.name!r} is static: write `async def name(self, ...)`")
+        if spec.name.startswith("__") and not spec.name.endswith("__"):
+            raise DefinitionError(
+                f"{cls.__qualname__}: {spec.name!r} begins with two underscores, so Python renames it: use one"
+            )
+    return specs
 
 
 def _check_one_answer(cls: type, rpcs: tuple[RpcSpec, ...]) -> None:

@@ -34,7 +34,7 @@ class Inbound:
         job: the durable delivery it came in, if it did.
     """
 
-    __slots__ = ("foreign", "frame", "job", "received_s", "reply", "subject")
+    __slots__ = ("_inbox", "foreign", "frame", "job", "received_s", "reply", "subject")
 
     def __init__(
         self, frame: Frame, subject: str, reply: str, received_s: float, foreign: Foreign = "", job: Job | None = None
@@ -45,6 +45,7 @@ class Inbound:
         self.received_s = received_s
         self.foreign: Foreign = foreign
         self.job = job
+        self._inbox = ""
 
     @classmethod
     def foreign_of(
@@ -59,7 +60,9 @@ class Inbound:
     @property
     def inbox(self) -> str:
         """Where frames of answers go: the asker's inbox, whatever frame the request came in."""
-        return self.reply.rsplit("_", 2)[0]
+        if not self._inbox:
+            self._inbox = self.reply.rsplit("_", 2)[0]
+        return self._inbox
 
 
 Listener = Callable[[Inbound], None]

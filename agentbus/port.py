@@ -6,9 +6,8 @@ to wait is a coroutine with a deadline.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from google.protobuf.message import EncodeError, Message
 
@@ -37,6 +36,26 @@ MAX_DEADLINE_MS = 0xFFFFFFFF
 LaneKey = tuple[type[Message], str, int]
 
 
+class Route(Generic[R]):
+    """Where a port's requests of one type to one receiver go: made once, used for each.
+
+    Attributes:
+        lane: gathers them.
+        alone: each goes in a frame of its own.
+        reply, reply_name: the type of the answers.
+        what: for errors.
+    """
+
+    __slots__ = ("alone", "lane", "reply", "reply_name", "what")
+
+    def __init__(self, lane: Lane, alone: bool, reply: type[R], reply_name: str, what: str) -> None:
+        self.lane = lane
+        self.alone = alone
+        self.reply = reply
+        self.reply_name = reply_name
+        self.what = what
+
+
 class Port:
     """One sender on the bus.
 
@@ -46,7 +65,7 @@ class Port:
         ensure_streams: makes the realm's streams of durable events unless they are there.
     """
 
-    __slots__ = ("_ensure_streams", "_events", "_lanes", "bus", "source")
+    __slots__ = ("_ensure_streams", "_events", "_lanes", "bus", "routes", "source")
 
     def __init__(self, bus: Bus, source: str, ensure_streams: Callable[[], Awaitable[None]]) -> None:
         self.bus = bus
@@ -54,6 +73,7 @@ class Port:
         self.source = check_name(source)
         self._events: dict[LaneKey, Lane] = {}
         self._lanes: dict[tuple[str, str, int], Lane] = {}
+        self.routes: dict[tuple[type[Message], type[Message], str | None, int], Route[Message]] = {}
 
     # -- events ----------------------------------------------------------------------------------------------------
 
@@ -123,38 +143,45 @@ class Port:
 
     # -- requests --------------------------------------------------------------------------------------------------
 
-    async def request(
-        self,
-        subject: str,
-        message: Message,
-        reply: type[R],
-        *,
-        timeout_s: float,
-        hops: int,
-        trace: str,
-        alone: bool = False,
-        plain: bool = False,
-    ) -> R:
-        """Asks one agent and returns its answer.
+    def route(self, subject: str, message: Message, reply: type[R], hops: int, *, alone: bool) -> Route[R]:
+        """Where requests of a type go, and what is to come back.
 
         Args:
-            alone: in a frame of its own, as queue groups want it.
-            plain: as plain protobuf, for an agent that knows nothing of frames.
+            alone: each in a frame of its own, as queue groups want it.
+        """
+        name = full_name(message)
+        lane = self.lane(f"{subject}?", name, hops, subject)
+        return Route(lane, alone, reply, full_name(reply), f"{name} to {subject!r}")
+
+    async def request(self, route: Route[R], message: Message, timeout_s: float, trace: str) -> R:
+        """Asks one agent and returns its answer.
 
         Raises:
             NoResponders, DeadlineExceeded, Busy, Refused, HandlerFailed, SchemaMismatch, PayloadTooLarge,
             NotConnected, HopLimitExceeded, Closed.
         """
         bus = self.bus
-        call = Call(bus.loop.create_future(), f"{full_name(message)} to {subject!r}", timeout_s)
         if timeout_s <= 0:
-            raise DeadlineExceeded(f"{call.what}: the caller's deadline has passed")
+            raise DeadlineExceeded(f"{route.what}: the caller's deadline has passed")
+        call = Call(bus.loop.create_future(), route.what, timeout_s)
         bucket = bus.deadlines.add(call, bus.loop.time() + timeout_s)
         try:
-            if plain:
-                self._ask_plain(subject, message, call)
-            else:
-                self._ask(subject, message, call, timeout_s, hops, trace, alone)
+            self._ask(route, message, call, timeout_s, trace)
+            type_name, payload = await call.future
+        finally:
+            bucket.pop(call, None)
+            bus.calls.remove(call)
+        return parse_reply(route.reply, route.reply_name, type_name, payload)
+
+    async def request_plain(self, subject: str, message: Message, reply: type[R], timeout_s: float) -> R:
+        """Like `request`, in plain protobuf, to an agent that knows nothing of frames."""
+        bus = self.bus
+        call = Call(bus.loop.create_future(), f"{full_name(message)} to {subject!r}", timeout_s)
+        bucket = bus.deadlines.add(call, bus.loop.time() + timeout_s)
+        try:
+            sequence = bus.take_numbers(1)
+            bus.calls.add(sequence, call)
+            bus.transport.send(subject, serialize(message), f"{bus.inbox}_{sequence}_1")
             type_name, payload = await call.future
         finally:
             bucket.pop(call, None)
@@ -163,15 +190,13 @@ class Port:
 
     async def gather(
         self,
-        subject: str,
+        route: Route[R],
         message: Message,
-        reply: type[R],
-        *,
         timeout_s: float,
+        trace: str,
+        *,
         at_least: int,
         at_most: int | None,
-        hops: int,
-        trace: str,
     ) -> Replies[R]:
         """Asks all and returns who answered, in order of arrival.
 
@@ -180,14 +205,17 @@ class Port:
             NotConnected, PayloadTooLarge, HopLimitExceeded, Closed.
         """
         bus = self.bus
-        name = full_name(reply)
-        what = f"{full_name(message)} to all"
-        future: asyncio.Future[tuple[str, bytes]] = bus.loop.create_future()
-        call = GatherCall(future, what, timeout_s, lambda kind, body: parse_reply(reply, name, kind, body), at_most)
+        call = GatherCall(
+            bus.loop.create_future(),
+            route.what,
+            timeout_s,
+            lambda kind, body: parse_reply(route.reply, route.reply_name, kind, body),
+            at_most,
+        )
         bucket = bus.deadlines.add(call, bus.loop.time() + timeout_s)
         try:
-            if at_most != 0:
-                self._ask(subject, message, call, timeout_s, hops, trace, True)
+            if at_most != 0 and timeout_s > 0:
+                self._ask(route, message, call, timeout_s, trace)
                 await call.future
         finally:
             bucket.pop(call, None)
@@ -195,33 +223,24 @@ class Port:
         if len(call.replies) < at_least:
             failed = f"; {len(call.replies.failures)} failed" if call.replies.failures else ""
             raise TooFewReplies(
-                f"{what}: {len(call.replies)} of at least {at_least} answered within {timeout_s:g} s{failed}",
+                f"{route.what}: {len(call.replies)} of at least {at_least} answered within {timeout_s:g} s{failed}",
                 replies=call.replies,
                 failures=call.replies.failures,
             )
         return call.replies
 
-    def _ask(
-        self, subject: str, message: Message, call: Call, timeout_s: float, hops: int, trace: str, alone: bool
-    ) -> None:
-        bus = self.bus
-        name = full_name(message)
-        lane = self._new_lane(subject, name, hops) if alone else self.lane(f"{subject}?", name, hops, subject)
+    def _ask(self, route: Route[R], message: Message, call: Call, timeout_s: float, trace: str) -> None:
+        lane = route.lane
         payload = serialize(message)
-        self._check(lane, payload)
-        if not lane.fits(payload):
-            bus.emit(lane)
-        first = lane.ask(payload, trace, min(MAX_DEADLINE_MS, max(1, int(timeout_s * 1000))), call)
-        if alone:
-            bus.emit(lane)
+        if not (lane.payloads and lane.fits(payload)):
+            self._check(lane, payload)
+            if lane.payloads:
+                self.bus.emit(lane)
+        first = lane.ask(payload, trace, min(MAX_DEADLINE_MS, int(timeout_s * 1000) or 1), call)
+        if route.alone:
+            self.bus.emit(lane)
         elif first:
-            bus.gathered(lane)
-
-    def _ask_plain(self, subject: str, message: Message, call: Call) -> None:
-        bus = self.bus
-        sequence = bus.take_numbers(1)
-        bus.calls.add(sequence, call)
-        bus.transport.send(subject, serialize(message), f"{bus.inbox}_{sequence}_1")
+            self.bus.gathered(lane)
 
     # -- answers ---------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from .behaviors import Endpoint
 from .calls import Replies
 from .errors import ConfigurationError, DefinitionError
 from .messages import full_name, is_message_type
-from .port import Port, serialize
+from .port import MAX_LANES, Port, Route, serialize
 from .subjects import check_subject
 from .transport import Stored
 
@@ -146,21 +146,32 @@ class Speaker(ABC):
             NoResponders, DeadlineExceeded, Busy, Refused, HandlerFailed, SchemaMismatch, PayloadTooLarge,
             NotConnected, HopLimitExceeded, Closed.
         """
-        message, kind = _pair(what, reply)
         port = self._port()
         hops, trace = self._cause()
-        timeout = self._timeout_s(timeout_s)
         if plain or subject:
             if not (plain and subject) or to is not None:
                 raise ConfigurationError("request: plain=True and subject= go together, without to=")
-            where, alone = check_subject(subject), True
-        elif to is None:
-            where, alone = port.bus.subjects.any(full_name(message)), True
-        else:
-            where, alone = port.bus.subjects.agent(to, full_name(message)), False
-        return await port.request(
-            where, message, kind, timeout_s=timeout, hops=hops, trace=trace, alone=alone, plain=plain
+            message, kind = _pair(what, reply)
+            return await port.request_plain(check_subject(subject), message, kind, self._timeout_s(timeout_s))
+        try:
+            message, route = what, port.routes[what.__class__, reply, to, hops]
+        except (KeyError, TypeError):  # the pair of an endpoint and a message is not hashable
+            message, kind = _pair(what, reply)
+            route = self._route(port, message, kind, to, hops)
+        return await port.request(route, message, self._timeout_s(timeout_s), trace)
+
+    def _route(self, port: Port, message: Message, kind: type[Message], to: str | None, hops: int) -> Route[Message]:
+        known = port.routes.get((message.__class__, kind, to, hops))
+        if known is not None:
+            return known
+        subjects, name = port.bus.subjects, full_name(message)
+        where = subjects.any(name) if to is None else subjects.agent(to, name)
+        if len(port.routes) >= MAX_LANES:
+            port.routes.clear()
+        route = port.routes[message.__class__, kind, to, hops] = port.route(
+            where, message, kind, hops, alone=to is None
         )
+        return route
 
     @overload
     async def gather(
@@ -203,16 +214,9 @@ class Speaker(ABC):
         message, kind = _pair(what, reply)
         port = self._port()
         hops, trace = self._cause()
-        return await port.gather(
-            port.bus.subjects.all(full_name(message)),
-            message,
-            kind,
-            timeout_s=self._timeout_s(timeout_s),
-            at_least=at_least,
-            at_most=at_most,
-            hops=hops,
-            trace=trace,
-        )
+        route = port.route(port.bus.subjects.all(full_name(message)), message, kind, hops, alone=True)
+        timeout = self._timeout_s(timeout_s)
+        return await port.gather(route, message, timeout, trace, at_least=at_least, at_most=at_most)
 
 
 def _pair(what: object, reply: object) -> tuple[Message, type[Message]]:

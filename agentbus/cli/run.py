@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from .arguments import add_link
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable
+    from collections.abc import Coroutine, Mapping
 
-    from agentbus.node import Node
+    from agentbus.agent import Agent
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 FORMATS = {"auto": None, "json": True, "console": False}
@@ -40,7 +40,6 @@ def configure(parser: ArgumentParser) -> None:
 
 def execute(arguments: Namespace) -> int:
     """Makes the agents and hosts them."""
-    from agentbus.node import Node
     from agentbus.observability import logs
 
     from .agent_words import make_agents
@@ -48,19 +47,22 @@ def execute(arguments: Namespace) -> int:
     form = FORMATS[arguments.log_format]
     logs.configure(arguments.log_level, json=True if form is None and arguments.json else form)
     agents = make_agents(arguments.agents, arguments.name, arguments.set)
-    node = Node(arguments.url, realm=arguments.realm, name=arguments.node_name, agents=agents)
-    _run(_host(node, agents, arguments.json))
+    _run(_host(arguments, agents))
     return 0
 
 
-async def _host(node: Node, names: Iterable[str], tell: bool) -> None:
+async def _host(arguments: Namespace, agents: Mapping[str, Agent]) -> None:
+    from agentbus.node import Node
+
     from .output import record
     from .stopping import until_stopped
 
+    node = Node(arguments.url, realm=arguments.realm, name=arguments.node_name, agents=agents)
+
     async def hosting() -> None:
         async with node:
-            if tell:
-                record({"node": node.name, "realm": node.subjects.realm, "agents": list(names)})
+            if arguments.json:
+                record({"node": node.name, "realm": node.subjects.realm, "agents": list(agents)})
             await node.run()
 
     await until_stopped(hosting(), node.name)  # node.run has its own handlers; these are for the time before it

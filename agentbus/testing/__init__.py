@@ -25,7 +25,8 @@ if TYPE_CHECKING:
         SimulationTimeout,
         TasksLeft,
     )
-    from .simulation import NodeOptions, Simulation
+    from .members import NodeOptions
+    from .simulation import Simulation
     from .virtual_time import VirtualTimeLoop
 
 __all__ = [
@@ -60,7 +61,8 @@ _HOMES = {
         "SimulationTimeout",
         "TasksLeft",
     ),
-    "simulation": ("NodeOptions", "Simulation"),
+    "members": ("NodeOptions",),
+    "simulation": ("Simulation",),
     "virtual_time": ("VirtualTimeLoop",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

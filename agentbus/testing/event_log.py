@@ -2,7 +2,8 @@
 
 A line has the virtual time in seconds, what happened, from whom to whom, the subject, the body's size and digest, and
 the reason. The digest does not depend on the order of the body's bytes: protobuf writes map fields in an order that
-differs from process to process. Bounded: beyond `capacity` the oldest events are dropped, and counted in the first line.
+differs from process to process. Bounded: beyond `capacity` the oldest events are dropped, and counted in the first
+line.
 """
 
 from __future__ import annotations

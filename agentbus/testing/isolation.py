@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Generator, MutableMapping
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -14,7 +14,7 @@ LogEntry = MutableMapping[str, Any]
 
 
 @contextmanager
-def isolated(seed: int, on_log: Callable[[LogEntry], None]) -> Iterator[None]:
+def isolated(seed: int, on_log: Callable[[LogEntry], None]) -> Generator[None]:
     """Seeds `random`, hands what structlog logs to `on_log` and nowhere else, and collects garbage at the end.
 
     Collection is automatic no more within: it depends on what the process did before, and what it finalizes can be

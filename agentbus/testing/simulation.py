@@ -10,30 +10,25 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from random import Random
-from typing import Any, TypedDict, TypeVar, Unpack
+from typing import Any, TypeVar, Unpack
 
-from ..agent import Agent, again
+from ..agent import Agent
 from ..errors import ConfigurationError
-from ..middleware import Middleware
 from ..node import Node
-from ..peers import PeerView
-from ..transport import FrameGuard, StreamLimits
-from ..transports.memory import MemoryBroker, MemoryTransport
+from ..transports.memory import MemoryBroker
+from ..transports.memory_link import BROKER
 from .event_log import EventLog
 from .failures import BackgroundFailed, SimulationFailed, TasksLeft
 from .isolation import LogEntry, isolated
+from .members import Members, NodeOptions, Surroundings
 from .virtual_time import VirtualTimeLoop
 from .waiting import describe_tasks
 
 T = TypeVar("T")
 
-BROKER = "broker"
 LIMIT_S = 10_000.0
 """Virtual seconds that a run may take unless it says otherwise: a little less than three hours."""
-EPOCH_S = 946_684_800.0
-"""Where the nodes' clocks begin: 2000-01-01T00:00:00Z."""
 RECONNECT_S = (0.05, 0.5)
 """Least and most seconds until a node is back after the broker is."""
 SETTLE_S = 0.001
@@ -41,39 +36,6 @@ SETTLE_S = 0.001
 MAX_LOGS = 10_000
 NOTED = 15
 """Events, and warnings, that a failure shows."""
-
-
-class NodeOptions(TypedDict, total=False):
-    """What `Simulation.node` hands on to `agentbus.Node`."""
-
-    realm: str
-    durable: StreamLimits | None
-    middleware: Sequence[Middleware]
-    guard: FrameGuard | None
-    peers: PeerView | None
-    max_hops: int
-    drain_s: float
-
-
-@dataclass(slots=True)
-class _Member:
-    """What is needed to start a node again. `life`: how often it was started."""
-
-    name: str
-    agents: Sequence[Agent] | Mapping[str, Agent]
-    options: NodeOptions
-    life: int = 0
-    epoch_ms: int = 0
-    node: Node | None = None
-    transport: MemoryTransport | None = None
-
-    def agents_of_this_life(self) -> Sequence[Agent] | Mapping[str, Agent]:
-        """Those it was given; in a further life, new ones made of the same arguments."""
-        if self.life == 1:
-            return self.agents
-        if isinstance(self.agents, Mapping):
-            return {name: again(agent) for name, agent in self.agents.items()}
-        return [again(agent) for agent in self.agents]
 
 
 class Simulation:
@@ -97,12 +59,12 @@ class Simulation:
         self.rng = self._derive("scenario")
         self.log = EventLog(self.now)
         self.logs: deque[LogEntry] = deque(maxlen=MAX_LOGS)
-        self._members: dict[str, _Member] = {}
         self._loop: VirtualTimeLoop | None = None
         self._background: list[tuple[str, BaseException | None]] = []
         self._broker = MemoryBroker(
             "simulation", rng=self._derive("network"), reconnect_s=RECONNECT_S, on_event=self.log.record
         )
+        self._members = Members(Surroundings(self._broker, self.log, self.now, self._derive))
 
     # -- running ---------------------------------------------------------------------------------------------------
 
@@ -141,11 +103,11 @@ class Simulation:
         try:
             result = await scenario(self)
         except BaseException:
-            for member in reversed(self._members.values()):
-                self._kill(member)
+            for member in reversed(self._members):
+                member.crash()
             raise
-        for member in reversed(self._members.values()):
-            await self._stop(member)
+        for member in reversed(self._members):
+            await member.stop()
         await asyncio.sleep(SETTLE_S)
         left = [task for task in self._running().all_tasks() if task is not asyncio.current_task()]
         if left:
@@ -172,13 +134,13 @@ class Simulation:
         beside = [f"{text}: {cause!r}" for text, cause in self._background if cause is not failure.__cause__]
         beside += [str(breach) for breach in self._running().breaches if breach is not failure]
         warned = [entry for entry in self.logs if entry["level"] in ("warning", "error", "critical")]
-        parts = (
-            (f"seed={self.seed!r}, at {ended_s:.6f} s of virtual time; to replay it: {again}.run(...)", []),
+        parts: list[tuple[str, list[str]]] = [
             ("beside it:", beside[:NOTED]),
             ("warnings and errors logged:", [_log_line(entry) for entry in warned[-NOTED:]]),
             ("last events:", [str(event) for event in self.log.tail(NOTED)]),
-        )
-        return "\n".join("\n  ".join([title, *lines]) for title, lines in parts if lines or title is parts[0][0])
+        ]
+        replay = f"seed={self.seed!r}, at {ended_s:.6f} s of virtual time; to replay it: {again}.run(...)"
+        return "\n".join([replay, *("\n  ".join([title, *lines]) for title, lines in parts if lines)])
 
     # -- members ---------------------------------------------------------------------------------------------------
 
@@ -196,12 +158,7 @@ class Simulation:
             ConfigurationError: the name is taken, or ``broker``.
             NotConnected, AgentStopped: as `Node.start`.
         """
-        if name in self._members or name == BROKER:
-            raise ConfigurationError(
-                f"there is a member {name!r} already: choose another name, or sim.restart({name!r})"
-            )
-        member = self._members[name] = _Member(name, agents, options)
-        return await self._start(member)
+        return await self._members.add(name, agents, options).start()
 
     async def restart(self, name: str) -> Node | None:
         """Starts a node that has crashed or stopped again, as a new process would: new agents, made of the same
@@ -215,19 +172,20 @@ class Simulation:
             self._broker.stop_broker()
             self._broker.start_broker()
             return None
-        member = self._member(name)
-        await self._stop(member)
-        return await self._start(member)
+        member = self._members.get(name)
+        await member.stop()
+        return await member.start()
 
     async def stop(self, name: str) -> None:
         """Stops a node as SIGTERM would: it drains. Raises `ConfigurationError`: no such node."""
-        await self._stop(self._member(name))
+        await self._members.get(name).stop()
 
     def crash(self, name: str) -> None:
         """A node dies at once: nothing is answered, no hook runs, nobody is told. ``broker``: all links go down, what
         is live is lost, streams are kept.
 
-        The node's tasks are cancelled: `finally` blocks do run, but their words reach nobody.
+        All tasks of the node are cancelled, those that its agents made by themselves among them: `finally` blocks do
+        run, but their words reach nobody.
 
         Raises:
             ConfigurationError: no such node, or it does not run.
@@ -235,52 +193,11 @@ class Simulation:
         if name == BROKER:
             self._broker.stop_broker()
             return
-        member = self._member(name)
+        member = self._members.get(name)
         if member.node is None:
             raise ConfigurationError(f"node {name!r} does not run: sim.restart({name!r}) before it can crash again")
         self._broker.crash(name)
-        self._kill(member)
-
-    async def _start(self, member: _Member) -> Node:
-        while self._epoch_ms() <= member.epoch_ms:
-            await asyncio.sleep(0.001)
-        member.life += 1
-        member.epoch_ms = self._epoch_ms()
-        member.transport = MemoryTransport(self._broker, name=member.name)
-        member.node = node = Node(
-            name=member.name,
-            agents=member.agents_of_this_life(),
-            transport=member.transport,
-            seed=self._derive(f"node {member.name} life {member.life}").getrandbits(64),
-            clock=self._clock,
-            **member.options,
-        )
-        self.log.record("up", member.name, reason=f"epoch {member.epoch_ms}")
-        try:
-            await node.start()
-        except BaseException:
-            if member.node is node:
-                member.node = None
-            raise
-        return node
-
-    async def _stop(self, member: _Member) -> None:
-        node, member.node = member.node, None
-        if node is not None:
-            await node.stop()
-            self.log.record("down", member.name)
-
-    def _kill(self, member: _Member) -> None:
-        node, member.node = member.node, None
-        if node is None or member.transport is None:
-            return
-        member.transport.vanish()
-        ending = node.abort()
-        try:
-            ending.send(None)  # by hand: nothing of the node may run before it has ended
-        except StopIteration:
-            return
-        raise SimulationFailed(f"node {member.name!r} waits in abort(), which must not wait")
+        member.crash()
 
     # -- the network -----------------------------------------------------------------------------------------------
 
@@ -297,7 +214,7 @@ class Simulation:
         duplicate: float = 0.0,
         reorder: float = 0.0,
     ) -> None:
-        """Sets the faults of all links, of one member's, or between two, in place of those before. The narrower rule wins.
+        """Sets the faults of all links, of one member's, or between two, in place of those before; the narrower wins.
 
         Args:
             members: names of nodes, or ``broker``.
@@ -309,14 +226,14 @@ class Simulation:
         Raises:
             ConfigurationError: no such member, or a number that is no delay or probability.
         """
-        self._check(members)
+        self._members.check(members)
         self._broker.link(*members, delay_s=delay_s, loss=loss, duplicate=duplicate, reorder=reorder)
 
     def partition(self, *groups: Collection[str]) -> None:
         """Cuts groups of members off from one another, silently, in place of any partition before. A single group is
         cut off from all who are not in it. Raises `ConfigurationError`: no such member, or one in two groups."""
         for group in groups:
-            self._check(sorted(group))
+            self._members.check(sorted(group))
         self._broker.partition(*groups)
 
     def heal(self) -> None:
@@ -325,12 +242,12 @@ class Simulation:
 
     def freeze(self, name: str) -> None:
         """Nothing moves on a node's connection until `thaw`, as when its machine swaps. Raises `ConfigurationError`."""
-        self._member(name)
+        self._members.get(name)
         self._broker.freeze(name)
 
     def thaw(self, name: str) -> None:
         """What waited on a node's connection goes on, in order. Raises `ConfigurationError`."""
-        self._member(name)
+        self._members.get(name)
         self._broker.thaw(name)
 
     # -- time and tale ---------------------------------------------------------------------------------------------
@@ -360,31 +277,10 @@ class Simulation:
     def _derive(self, purpose: str) -> Random:
         return Random(f"{self.seed}/{purpose}")
 
-    def _clock(self) -> float:
-        return EPOCH_S + self.now()
-
-    def _epoch_ms(self) -> int:
-        return int(self._clock() * 1000)
-
     def _running(self) -> VirtualTimeLoop:
         if self._loop is None:
             raise ConfigurationError("this Simulation has not been run: write Simulation(seed=...).run(scenario)")
         return self._loop
-
-    def _member(self, name: str) -> _Member:
-        self._check([name])
-        member = self._members.get(name)
-        if member is None:
-            raise ConfigurationError(
-                "the broker can be crashed, restarted, linked and partitioned; for this, name a node"
-            )
-        return member
-
-    def _check(self, names: Collection[str]) -> None:
-        for name in names:
-            if name != BROKER and name not in self._members:
-                known = ", ".join([*self._members, BROKER])
-                raise ConfigurationError(f"no member {name!r} (nodes are named here, not agents): there are {known}")
 
     def _on_log(self, entry: LogEntry) -> None:
         entry["at_s"] = self.now()

@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any, NoReturn, TypeVar
 
 from .failures import NotSimulated, SimulationDeadlock, SimulationFailed, SimulationStalled, SimulationTimeout
+from .process import Process, process_of
 from .waiting import describe_tasks
 
 T = TypeVar("T")
@@ -43,12 +44,20 @@ class NumberedFuture(asyncio.Future[T]):
 
 
 class NumberedTask(asyncio.Task[T]):
-    """A task whose hash is a running number, not its address."""
+    """A task whose hash is a running number, not its address. `process`: whose it is, None for the scenario's."""
 
-    __slots__ = ("number",)
+    __slots__ = ("number", "process")
 
-    def __init__(self, number: int, coro: Generator[Any, None, T] | Coroutine[Any, Any, T], **options: Any) -> None:
-        self.number = number  # before the task exists: an eager one runs, and is hashed, while it is made
+    def __init__(
+        self,
+        number: int,
+        process: Process | None,
+        coro: Generator[Any, None, T] | Coroutine[Any, Any, T],
+        **options: Any,
+    ) -> None:
+        # Before the task exists: an eager one runs, and is hashed, while it is made.
+        self.number = number
+        self.process = process
         super().__init__(coro, **options)
 
     def __hash__(self) -> int:
@@ -161,7 +170,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._numbers += 1
         number = self._numbers
         name = f"task-{number}" if name is None else str(name)
-        return NumberedTask(number, coro, loop=self, name=name, context=context, **options)
+        return NumberedTask(number, process_of(context), coro, loop=self, name=name, context=context, **options)
 
     def set_task_factory(self, factory: object) -> None:
         """Refused, but for None: tasks must be numbered."""
@@ -191,6 +200,12 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def _gave_up(self, kind: type[SimulationFailed], why: str) -> SimulationFailed:
         return kind(f"{why}; at {self.time():.6f} s there wait:\n{describe_tasks(self.all_tasks())}")
+
+
+def tasks_of(process: Process) -> list[asyncio.Task[Any]]:
+    """The tasks of a process that have not ended, in the order of their making."""
+    tasks = sorted(asyncio.all_tasks(), key=hash)
+    return [task for task in tasks if isinstance(task, NumberedTask) and task.process is process]
 
 
 def _number(fileobj: Any) -> int:

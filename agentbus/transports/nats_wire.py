@@ -175,9 +175,9 @@ class Reader:
         words = line.split()
         verb = words[0] if words else b""
         if verb == b"MSG":
-            return self._message(line, words, 4)
+            return self._message(line, words, 0)
         if verb == b"HMSG":
-            return self._message(line, words, 5)
+            return self._message(line, words, 1)
         if verb == b"INFO":
             self._events.info_received(line[4:].strip())
         elif verb == b"-ERR":
@@ -190,14 +190,14 @@ class Reader:
             raise WireError(f"unknown control line {line[:64]!r}")
         return None
 
-    def _message(self, line: bytes, words: list[bytes], least: int) -> _Arguments:
-        """The arguments of a message; `least` is the number of words of one without a reply subject."""
-        count = len(words)
-        sizes = words[count - (least - 3) :]
-        if count not in (least, least + 1) or not words[2].isdigit() or not all(map(bytes.isdigit, sizes)):
+    def _message(self, line: bytes, words: list[bytes], more: int) -> _Arguments:
+        """The arguments of a message; `more` is the number of sizes beside that of the whole."""
+        count = len(words) - more
+        numbers = words[2] + words[-1] + words[-1 - more] if 4 <= count <= 5 else b""
+        if not numbers.isdigit():
             raise WireError(f"malformed control line {line[:64]!r}")
-        total = int(sizes[-1])
-        head = int(sizes[0]) if least == 5 else 0
+        total = int(words[-1])
+        head = int(words[-2]) if more else 0
         if head > total:
             raise WireError(f"more headers than message in {line[:64]!r}")
         subject = self._subjects.get(words[1])
@@ -206,7 +206,7 @@ class Reader:
             if len(self._subjects) >= _CACHE:
                 self._subjects.clear()
             self._subjects[words[1]] = subject
-        if count > least:
+        if count == 5:
             return (int(words[2]), subject, words[3].decode("utf-8", "replace"), head, total)
         arguments = (int(words[2]), subject, "", head, total)
         if len(self._lines) >= _CACHE:
