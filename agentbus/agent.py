@@ -55,3 +55,13 @@ def again(agent: Agent) -> Agent:
     """A fresh instance of the agent's class, made of the arguments it was first made of."""
     args, kwargs = vars(agent)["__made_of__"]
     return type(agent)(*args, **kwargs)
+
+
+def is_hosted(agent: Agent) -> bool:
+    """Whether a node hosts this very instance."""
+    return bool(vars(agent).get("__hosted__"))
+
+
+def mark_hosted(agent: Agent, hosted: bool) -> None:
+    """Says whether a node hosts this very instance."""
+    vars(agent)["__hosted__"] = hosted

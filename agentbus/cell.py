@@ -17,7 +17,7 @@ from typing import Literal, Protocol
 
 from structlog.typing import FilteringBoundLogger
 
-from .agent import Agent, again
+from .agent import Agent, again, mark_hosted
 from .answering import RequestWorker
 from .behaviors import EverySpec, OnSpec, RpcSpec
 from .context import Context
@@ -176,6 +176,7 @@ class AgentCell:
         Raises:
             AgentStopped: supervision gave it up; the last failure is the cause.
         """
+        mark_hosted(self.agent, True)
         self._bind()
         await self._bring_up()
         try:
@@ -207,7 +208,9 @@ class AgentCell:
                 self._rebuild()
 
     def _rebuild(self) -> None:
-        self.agent = again(self.agent)
+        old, self.agent = self.agent, again(self.agent)
+        mark_hosted(old, False)
+        mark_hosted(self.agent, True)
         self._bind()
 
     def _bind(self) -> None:
@@ -422,6 +425,7 @@ class AgentCell:
         if self.state == "stopping":
             await self._run_stop_hooks()
             self.state = "stopped"
+        mark_hosted(self.agent, False)
 
     def abort(self) -> None:
         """Ends at once, as a crash would: no answers, no hooks."""
@@ -430,6 +434,7 @@ class AgentCell:
             self._lifecycle.cancel()
         self._end_intake()
         self._interrupt()
+        mark_hosted(self.agent, False)
 
     def _end_intake(self) -> None:
         for consumption in self._consumptions:

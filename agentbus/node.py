@@ -20,7 +20,7 @@ from typing import Self
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from .agent import Agent, default_name
+from .agent import Agent, default_name, is_hosted
 from .bus import MAX_HOPS, Bus
 from .cell import AgentCell
 from .discovery import AgentInfo, asked, response
@@ -232,7 +232,8 @@ class Node(Speaker):
             cell.abort()
         for subscription in self._discovery:
             subscription.unsubscribe()
-        self.bus.close()
+        if hasattr(self, "bus"):
+            self.bus.close()
         await self._transport.close(timeout_s=0.0)
         self._state = "stopped"
         if self._stopping is not None:
@@ -286,7 +287,7 @@ class Node(Speaker):
         name = check_name(name or default_name(type(agent)), "agent")
         if name in self.cells:
             raise AgentExists(f"node {self.name!r} hosts an agent {name!r} already: give this one another name=")
-        if any(cell.agent is agent for cell in self.cells.values()):
+        if is_hosted(agent):
             raise AgentExists(f"this instance of {type(agent).__name__} is hosted already: make one for each name")
         cell = AgentCell(self, Port(self.bus, name, self.streams.ensure), agent, supervision)
         self.cells[name] = cell

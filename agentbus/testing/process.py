@@ -6,12 +6,14 @@ sender's. So a crash ends all that a process would lose, tasks that its agents m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+import asyncio
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
 from ..agent import Agent
+from ..errors import Closed
 from ..node import Node
 from ..supervision import Supervision
 from ..transport import ConsumerSpec, Headers, Job, Receiver
@@ -83,12 +85,24 @@ class SimulatedNode(Node):
         super().__init__(transport=self.wire, name=process.name, **options)
 
     async def start(self, *, timeout_s: float = 10.0) -> None:
-        with self.process.entered():
-            await super().start(timeout_s=timeout_s)
+        await self._in_its_process(super().start(timeout_s=timeout_s), "start")
 
     async def add(self, agent: Agent, *, name: str | None = None, supervision: Supervision | None = None) -> None:
+        await self._in_its_process(super().add(agent, name=name, supervision=supervision), "add")
+
+    async def _in_its_process(self, work: Coroutine[Any, Any, None], what: str) -> None:
+        """Awaits work in a task of the process, which ends with it. Raises `Closed` when it does."""
         with self.process.entered():
-            await super().add(agent, name=name, supervision=supervision)
+            task = asyncio.create_task(work, name=f"{self.name}: {what}")
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.wait([task])
+            raise
+        if task.cancelled():
+            raise Closed(f"node {self.name!r} crashed meanwhile ({what})")
+        task.result()
 
     def crash(self) -> None:
         """The process is no more: the link is cut, then all is cancelled. Returns when nothing of it can be heard."""

@@ -196,7 +196,7 @@ class Simulation:
         member = self._members.get(name)
         if member.node is None:
             raise ConfigurationError(f"node {name!r} does not run: sim.restart({name!r}) before it can crash again")
-        self._broker.crash(name)
+        self.log.record("crash", name)
         member.crash()
 
     # -- the network -----------------------------------------------------------------------------------------------

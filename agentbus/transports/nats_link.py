@@ -173,7 +173,7 @@ class Link(asyncio.Protocol):
         if self._heard:
             self._heard = False
             self._silent = 0
-        else:
+        elif late < LATE_S:
             self._silent += 1
         if self._silent >= SILENT_PINGS:
             self.lose(f"no answer to {SILENT_PINGS} pings in {SILENT_PINGS * PING_INTERVAL_S:g} s")
