@@ -1,0 +1,11 @@
+"""What all tests of the hall share: the wires they run on."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture(params=["memory"])
+def url(request: pytest.FixtureRequest) -> str:
+    """Where a test's nodes meet. A memory broker belongs to the test's event loop, so each test has its own."""
+    return f"{request.param}://hall"
