@@ -62,12 +62,12 @@ class RequestWorker(Worker):
             bucket = bus.deadlines.add(alarm, deadline) if deadline is not None else None
             try:
                 await self._answer(inbound, index)
-                if alarm.reset():
-                    self.counters.expired += 1
+                alarm.reset()  # the handler went on all the same; what became of it is counted
             except asyncio.CancelledError:
                 if not alarm.reset() or alarm.task.cancelling():
                     stopped = HandlerFailed("the agent was stopped meanwhile", error_type="Cancelled")
                     answer(self.host, inbound, index, stopped)
+                    self.counters.dropped += 1
                     raise
                 self.counters.expired += 1
             finally:

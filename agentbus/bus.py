@@ -16,7 +16,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from google.protobuf.message import Message
+from google.protobuf.message import EncodeError, Message
 
 from .calls import Calls
 from .coalescing import Lane
@@ -241,7 +241,12 @@ class Bus:
             headers = foreign_headers(failure, error)
             body = to_json(failure) if json else failure.SerializeToString()
         elif message is not None:
-            body = to_json(message) if json else message.SerializeToString()
+            try:
+                body = to_json(message) if json else message.SerializeToString()
+            except (SchemaMismatch, EncodeError) as unwritable:
+                mismatch = SchemaMismatch(f"the reply can't be written: {unwritable}")
+                self.answer_foreign(reply, None, mismatch, json=json)
+                return
         if json:
             headers["Content-Type"] = JSON_CONTENT
         try:

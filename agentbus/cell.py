@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Literal, Protocol
 
 from structlog.typing import FilteringBoundLogger
@@ -23,9 +24,9 @@ from .behaviors import EverySpec, OnSpec, RpcSpec
 from .context import Context
 from .discovery import describe
 from .durable import DurableWorker
-from .errors import AgentStopped, SchemaMismatch
+from .errors import AgentStopped, Closed, SchemaMismatch
 from .inbound import Inbound
-from .messages import full_name
+from .messages import full_name, said
 from .middleware import Handler, Middleware, stack
 from .peers import PeerView
 from .port import Port
@@ -87,12 +88,14 @@ class AgentCell:
     __slots__ = (
         "_cancels",
         "_consumptions",
+        "_draining",
         "_lifecycle",
         "_log",
         "_node",
         "_policy",
         "_restarts",
         "_rng",
+        "_started",
         "_tickers",
         "agent",
         "name",
@@ -121,13 +124,15 @@ class AgentCell:
         self._lifecycle: asyncio.Task[None] | None = None
         self._log: FilteringBoundLogger | None = None
         self._rng: random.Random | None = None
+        self._started = False  # the instance's start hooks have passed, its stop hooks have not run
+        self._draining = False
         self.ticks: dict[str, Counters] = {}
 
     # -- what workers and contexts see -----------------------------------------------------------------------------
 
     @property
     def running(self) -> bool:
-        return self.state in ("running", "stopping")
+        return self.state == "running" or self._draining
 
     @property
     def node(self) -> str:
@@ -175,43 +180,58 @@ class AgentCell:
 
         Raises:
             AgentStopped: supervision gave it up; the last failure is the cause.
+            Closed: it was stopped meanwhile.
         """
+        self.state = "starting"
         mark_hosted(self.agent, True)
         self._bind()
-        await self._bring_up()
+        await self._bring_up(rebuild=False)
         try:
+            self._still_starting()
             await self._subscribe()
+            self._still_starting()
         except BaseException:
             self._end_intake()
             self.state = "failed"
+            await self._run_stop_hooks()
             raise
         self._run()
 
-    async def _bring_up(self) -> None:
-        """Runs the start hooks, building the agent again after a failure, until they pass or it is given up."""
+    def _still_starting(self) -> None:
+        if self.state != "starting":
+            raise Closed(f"agent {self.name!r} was stopped before it had started")
+
+    async def _bring_up(self, *, rebuild: bool) -> None:
+        """Builds the agent again, if it is to be, and runs the start hooks; again after a failure, until they pass
+        or it is given up. What is given up at its first start is told to whoever added it, by the exception."""
+        first = not rebuild
         while True:
-            self.state = "starting"
+            step = "__init__" if rebuild else "on_start"
             try:
+                if rebuild:
+                    old, self.agent = self.agent, again(self.agent)
+                    mark_hosted(old, False)
+                    mark_hosted(self.agent, True)
+                    self._bind()
+                    step = "on_start"
                 for hook in self.agent.behaviors.start:
                     await getattr(self.agent, hook.name)(Context(self))
+                self._started = True
                 return
             except Exception as error:
+                self._still_starting()
                 now = self.port.bus.loop.time()
                 decision = decide(self._policy, self._restarts, error, now, resumable=False)
-                self._node.behavior_failed(self.name, "on_start", error, type(decision).__name__.lower())
+                self._node.behavior_failed(self.name, step, error, type(decision).__name__.lower())
                 if not isinstance(decision, Restart):
-                    text = f"agent {self.name!r} could not start: {type(error).__name__}: {error}"
-                    self._give_up(AgentStopped(text), escalate=isinstance(decision, Escalate))
+                    text = f"agent {self.name!r} could not start: {type(error).__name__}: {said(error)}"
+                    escalate = isinstance(decision, Escalate)
+                    self._give_up(AgentStopped(text), escalate=escalate, tell=escalate or not first)
                     raise AgentStopped(text) from error
                 self._count_restart(now)
+                rebuild = True
                 await asyncio.sleep(decision.delay_s)
-                self._rebuild()
-
-    def _rebuild(self) -> None:
-        old, self.agent = self.agent, again(self.agent)
-        mark_hosted(old, False)
-        mark_hosted(self.agent, True)
-        self._bind()
+                self._still_starting()
 
     def _bind(self) -> None:
         """Makes the workers, or gives those there are the handlers of this instance."""
@@ -322,7 +342,7 @@ class AgentCell:
                 counters.handled += 1
             except Exception as error:
                 counters.failed += 1
-                counters.last_error = f"{type(error).__name__}: {error}"[:500]
+                counters.last_error = f"{type(error).__name__}: {said(error)}"[:500]
                 self.failed(spec.name, error)
                 if self.state != "running":
                     return
@@ -345,7 +365,7 @@ class AgentCell:
             return
         text = (
             f"agent {self.name!r} failed more than {self._policy.max_restarts} times in {self._policy.within_s:g} s, "
-            f"last with {type(error).__name__}: {error}"
+            f"last with {type(error).__name__}: {said(error)}"
         )
         self._give_up(AgentStopped(text), escalate=isinstance(decision, Escalate))
 
@@ -354,27 +374,22 @@ class AgentCell:
         self._restarts = (*recent(self._policy, self._restarts, now), now)
 
     async def _restart(self, delay_s: float) -> None:
+        await settle([*self.tasks(), *self._tickers])
         await self._run_stop_hooks()
         await asyncio.sleep(delay_s)
-        try:
-            self._rebuild()
-            await self._bring_up()
-        except AgentStopped:
-            return
-        except Exception as error:
-            text = f"agent {self.name!r} could not be built again: {type(error).__name__}: {error}"
-            self._node.behavior_failed(self.name, "__init__", error, "stop")
-            self._give_up(AgentStopped(text), escalate=False)
-            return
-        self._run()
+        self.state = "starting"
+        with suppress(AgentStopped):
+            await self._bring_up(rebuild=True)
+            self._run()
 
-    def _give_up(self, error: AgentStopped, *, escalate: bool) -> None:
+    def _give_up(self, error: AgentStopped, *, escalate: bool, tell: bool = True) -> None:
         self.state = "failed"
         self._end_intake()
         self._interrupt()
         for worker in self.workers.values():
             worker.reject_waiting("the agent was given up")
-        self._node.agent_ended(self.name, error, escalate)
+        if tell:
+            self._node.agent_ended(self.name, error, escalate)
 
     def _interrupt(self) -> None:
         """Cancels every handler and tick but the one that calls this."""
@@ -391,6 +406,7 @@ class AgentCell:
         """Stops taking work. What runs, runs on; what waits, waits for `refuse_waiting` or its turn."""
         if self._lifecycle is not None:
             self._lifecycle.cancel()
+        self._draining = self.state == "running"
         self.state = "stopping" if self.state != "failed" else "failed"
         for ticker in self._tickers:
             ticker.cancel()
@@ -418,10 +434,12 @@ class AgentCell:
 
     async def end(self) -> None:
         """Drops what still waits, cancels what still runs, and runs `@on_stop`."""
+        self._draining = False  # nothing begins any more
         for worker in self.workers.values():
             worker.reject_waiting("its node is gone")
             worker.cancel()
         await settle([*self.tasks(), *self._tickers, *([self._lifecycle] if self._lifecycle else [])])
+        self.drop_waiting()  # what a handler that was cut off had left of its frame
         if self.state == "stopping":
             await self._run_stop_hooks()
             self.state = "stopped"
@@ -430,6 +448,7 @@ class AgentCell:
     def abort(self) -> None:
         """Ends at once, as a crash would: no answers, no hooks."""
         self.state = "failed"
+        self._draining = self._started = False
         if self._lifecycle is not None:
             self._lifecycle.cancel()
         self._end_intake()
@@ -444,6 +463,9 @@ class AgentCell:
         self._consumptions, self._cancels = [], []
 
     async def _run_stop_hooks(self) -> None:
+        if not self._started:
+            return
+        self._started = False
         for hook in self.agent.behaviors.stop:
             try:
                 async with asyncio.timeout(HOOK_S):

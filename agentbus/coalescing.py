@@ -78,9 +78,10 @@ class Lane:
         payloads.append(payload)
         self.size += len(payload) + MESSAGE_BYTES
         if trace or self.traces:
-            self.traces.extend([""] * (len(payloads) - 1 - len(self.traces)))
+            missing = len(payloads) - 1 - len(self.traces)
+            self.traces.extend([""] * missing)
             self.traces.append(trace)
-            self.size += len(trace) + TRACE_BYTES
+            self.size += len(trace) + TRACE_BYTES * (missing + 1)
         return len(payloads) == 1
 
     def ask(self, payload: bytes, trace: str, deadline_ms: int, call: Call) -> bool:

@@ -11,7 +11,7 @@ import asyncio
 
 from .behaviors import OnSpec
 from .context import Context
-from .errors import AgentBusError, HandlerFailed, SchemaMismatch
+from .errors import AgentBusError, HandlerFailed, SchemaMismatch, StorageFailed
 from .inbound import Inbound
 from .middleware import Handler
 from .worker import SLICE_S, Host, Worker
@@ -25,12 +25,13 @@ TRANSFER_S = 5.0
 class DurableWorker(Worker):
     """Runs a durable `@on`."""
 
-    __slots__ = ("_held", "on_spec")
+    __slots__ = ("_held", "_watching", "on_spec")
 
     def __init__(self, host: Host, spec: OnSpec, handler: Handler) -> None:
         super().__init__(host, spec, handler)
         self.on_spec = spec
         self._held: dict[Inbound, None] = {}
+        self._watching = False
 
     @property
     def max_in_flight(self) -> int:
@@ -38,13 +39,14 @@ class DurableWorker(Worker):
         return min(MAX_IN_FLIGHT, self.spec.mailbox)
 
     def offer(self, inbound: Inbound) -> None:
-        if not self._held:
+        if not self._watching:
             self._watch()
         self._held[inbound] = None
         super().offer(inbound)
 
     def expire(self) -> None:
         """Tells the stream that what is held is being worked on; called by the node's deadlines."""
+        self._watching = False
         for inbound in self._held:
             if inbound.job is not None:
                 inbound.job.progress()
@@ -52,6 +54,7 @@ class DurableWorker(Worker):
             self._watch()
 
     def _watch(self) -> None:
+        self._watching = True
         bus = self.host.port.bus
         bus.deadlines.add(self, bus.loop.time() + self.on_spec.ack_wait_s / 3)
 
@@ -78,18 +81,21 @@ class DurableWorker(Worker):
         job = inbound.job
         assert job is not None
         spec = self.on_spec
+        if job.attempt > spec.max_deliver:
+            died = HandlerFailed("no attempt came to an end: its process died, or was cut off", error_type="Lost")
+            await self._give_up(inbound, died)
+            return
         try:
-            if job.attempt > spec.max_deliver:
-                died = HandlerFailed("no attempt came to an end: its process died, or was cut off", error_type="Lost")
-                await self._give_up(inbound, died)
-                return
             message = self.parse(inbound, 0)
-            await self.handler(message, Context(self.host, inbound, 0, spec.max_deliver))
-        except asyncio.CancelledError:
-            self._retry(inbound, 0.0)
-            raise
         except SchemaMismatch as error:
             await self._give_up(inbound, error)
+            return
+        try:
+            await self.handler(message, Context(self.host, inbound, 0, spec.max_deliver))
+        except asyncio.CancelledError:
+            self.counters.dropped += 1
+            self._retry(inbound, 0.0)
+            raise
         except Exception as error:
             if isinstance(error, AgentBusError):
                 self.counters.refused += 1
@@ -113,14 +119,19 @@ class DurableWorker(Worker):
         task.add_done_callback(self._ended)
 
     async def _give_up(self, inbound: Inbound, error: Exception) -> None:
-        self.counters.dead_lettered += 1
+        """Keeps it with the dead letters; what can't be stored there now is tried again, later."""
         try:
             async with asyncio.timeout(TRANSFER_S):
                 await self.host.dead_letter(inbound, self.spec.name, error)
-        except (AgentBusError, TimeoutError):
-            self.counters.dead_lettered -= 1
-            self._retry(inbound, self.on_spec.backoff.max_s)
+        except asyncio.CancelledError:
+            self._retry(inbound, 0.0)
             raise
+        except (AgentBusError, TimeoutError) as failure:
+            self._retry(inbound, self.on_spec.backoff.max_s)
+            text = f"a dead letter was not stored: {type(failure).__name__}: {failure}"
+            self.host.failed(self.spec.name, StorageFailed(text))
+        else:
+            self.counters.dead_lettered += 1
 
     def _retry(self, inbound: Inbound, delay_s: float) -> None:
         self._held.pop(inbound, None)

@@ -37,10 +37,10 @@ def deadline(seconds: float) -> Middleware:
     def wrap(handler: Handler) -> Handler:
         async def limited(message: Message, ctx: Context) -> Message | None:
             try:
-                async with asyncio.timeout(seconds):
+                async with asyncio.timeout(seconds) as scope:
                     return await handler(message, ctx)
             except TimeoutError as error:
-                if isinstance(error, AgentBusError):
+                if not scope.expired():
                     raise
                 raise DeadlineExceeded(f"the handler took more than {seconds:g} s") from error
 

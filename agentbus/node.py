@@ -26,7 +26,7 @@ from .cell import AgentCell
 from .discovery import AgentInfo, asked, response
 from .discovery import subjects as discovery_subjects
 from .errors import AgentBusError, AgentExists, AgentNotFound, AgentStopped, Closed, ConfigurationError, NotConnected
-from .messages import AgentFailed, clip, full_name
+from .messages import AgentFailed, clip, full_name, said
 from .middleware import Middleware
 from .peers import Peer, PeerId, PeerView
 from .port import Port
@@ -385,7 +385,13 @@ class Node(Speaker):
         if not count:
             return
         expected = isinstance(error, AgentBusError)
-        log = self.log.bind(agent=agent, behavior=behavior, decision=decision, count=count, error=repr(error))
+        log = self.log.bind(
+            agent=agent,
+            behavior=behavior,
+            decision=decision,
+            count=count,
+            error=f"{type(error).__name__}: {said(error)}",
+        )
         if expected:
             log.info("behavior declined")
             return
@@ -395,12 +401,12 @@ class Node(Speaker):
             node=self.name,
             behavior=behavior,
             error_type=type(error).__name__,
-            text=clip(str(error), 500),
+            text=clip(said(error), 500),
             count=count,
             decision=decision,
         )
         with suppress(AgentBusError):
-            self.port.put(self.subjects.event(full_name(event), agent), event, 0, "")
+            self.port.put_alone(self.subjects.event(full_name(event), agent), event, 0, "")
 
     def messages_dropped(self, agent: str, behavior: str, count: int, why: str) -> None:
         """Logs dropped messages, at most once a second for each behavior."""

@@ -248,13 +248,17 @@ class Port:
         """Answers request number `sequence` of the node whose inbox that is. What can't be sent is counted."""
         name = full_name(message)
         lane = self.lane(inbox, name, hops)
-        payload = serialize(message)
+        try:
+            payload = serialize(message)
+        except SchemaMismatch as error:
+            self.reply_error(inbox, sequence, error, hops)
+            return
         if len(payload) + lane.overhead > self.bus.transport.max_payload:
-            error = PayloadTooLarge(
+            too_large = PayloadTooLarge(
                 f"the reply, a {name} of {len(payload)} bytes, is more than the broker takes "
                 f"({self.bus.transport.max_payload}): send it in parts"
             )
-            self.reply_error(inbox, sequence, error, hops)
+            self.reply_error(inbox, sequence, too_large, hops)
             return
         self._answer(lane, sequence, payload)
 

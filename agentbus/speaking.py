@@ -6,6 +6,7 @@ A `Speaker` has a port and knows what its words are caused by (hops, trace, dead
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from math import isfinite
 from typing import Any, TypeVar, cast, overload
 
 from google.protobuf.message import Message
@@ -43,6 +44,8 @@ class Speaker(ABC):
         return None
 
     def _timeout_s(self, asked: float | None) -> float:
+        if asked is not None and not isfinite(asked):
+            raise ConfigurationError(f"timeout_s={asked!r}: every wait has a deadline: use a number of seconds")
         remaining = self._remaining_s()
         if remaining is None:
             return TIMEOUT_S if asked is None else asked

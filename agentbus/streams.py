@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from .inbound import Inbound
+from .messages import said
 from .subjects import Subjects
 from .transport import StreamLimits, StreamSpec, Transport
 
@@ -58,9 +59,9 @@ class DurableStreams:
         its job. Raises `StorageFailed`, `NotConnected`."""
         job = inbound.job
         assert job is not None
-        headers = dict(job.headers or {})
-        headers.pop("Nats-Msg-Id", None)
-        headers[DEAD_REASON] = " ".join(f"{type(error).__name__}: {error}".split())[:400]
+        # A header of NATS's own would be an order to the second stream: an id of its own, an expected sequence.
+        headers = {name: value for name, value in (job.headers or {}).items() if not name.lower().startswith("nats-")}
+        headers[DEAD_REASON] = " ".join(f"{type(error).__name__}: {said(error)}".split())[:400]
         headers[DEAD_BEHAVIOR] = f"{agent}.{behavior}"
         headers[DEAD_ATTEMPTS] = str(job.attempt)
         headers[DEAD_SEQUENCE] = str(job.sequence)

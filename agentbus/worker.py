@@ -18,15 +18,19 @@ from google.protobuf.message import DecodeError, Message
 
 from .behaviors import OnSpec, RpcSpec
 from .context import Context, Surroundings
-from .errors import SchemaMismatch
+from .errors import AgentBusError, SchemaMismatch
 from .inbound import Inbound
 from .mailbox import Mailbox, part
-from .messages import full_name, parse_json
+from .messages import full_name, parse_json, said
 from .middleware import Handler
 from .statistics import Counters
 
 SLICE_S = 0.002
 """How long a worker whose handlers never wait may keep the event loop, seconds."""
+
+
+LOOK = 16
+"""Messages of a frame after which the clock is looked at."""
 
 
 class Host(Surroundings, Protocol):
@@ -91,7 +95,7 @@ class Worker(ABC):
     def resume(self) -> None:
         """Starts as many tasks as there is work for, if handlers may run."""
         if self.host.running:
-            wanted = min(self.spec.concurrency, self.mailbox.size)
+            wanted = min(self.spec.concurrency, len(self.tasks) + self.mailbox.size)
             while len(self.tasks) < wanted:
                 task = self.host.port.bus.loop.create_task(self._run(), name=self.spec.name)
                 self.tasks = (*self.tasks, task)
@@ -123,7 +127,7 @@ class Worker(ABC):
 
     def failed(self, error: Exception) -> None:
         """Counts a failure and reports it."""
-        self.counters.last_error = f"{type(error).__name__}: {error}"[:500]
+        self.counters.last_error = f"{type(error).__name__}: {said(error)}"[:500]
         self.host.failed(self.spec.name, error)
 
     def parse(self, inbound: Inbound, index: int) -> Message:
@@ -160,7 +164,7 @@ class EventWorker(Worker):
         loop = self.host.port.bus.loop
         start = loop.time()
         while self.mailbox.waiting and self.host.running:
-            if self.spec.concurrency == 1:
+            if self.spec.concurrency == 1 and self.spec.overflow != "drop_oldest":
                 inbound, first = self.mailbox.take_frame()
                 await self._frame(inbound, first)
             else:
@@ -173,9 +177,10 @@ class EventWorker(Worker):
 
     async def _frame(self, inbound: Inbound, index: int) -> None:
         """Handles a frame's messages from `index` on; gives back what is left when the host stops running."""
-        host, counters, mailbox, handler = self.host, self.counters, self.mailbox, self.handler
+        host, counters, mailbox = self.host, self.counters, self.mailbox
+        time = host.port.bus.loop.time
         parse = self.spec.type.FromString if inbound.foreign != "json" else None
-        began = host.port.bus.loop.time()
+        began = turn = time()
         handled = 0
         try:
             for payload in inbound.frame.payloads[index:] if index else inbound.frame.payloads:
@@ -188,16 +193,27 @@ class EventWorker(Worker):
                         self.malformed()
                     continue
                 try:
-                    await handler(message, Context(host, inbound, index - 1))
+                    await self.handler(message, Context(host, inbound, index - 1))
                     handled += 1
+                except asyncio.CancelledError:
+                    counters.dropped += 1
+                    raise
                 except Exception as error:
-                    counters.failed += 1
+                    if isinstance(error, AgentBusError):
+                        counters.refused += 1
+                    else:
+                        counters.failed += 1
                     self.failed(error)
+                    if not host.running:
+                        return
+                if not index % LOOK and time() - turn > SLICE_S:
+                    await asyncio.sleep(0)
+                    turn = time()
                     if not host.running:
                         return
         finally:
             counters.handled += handled
-            counters.busy_s += host.port.bus.loop.time() - began
+            counters.busy_s += time() - began
             mailbox.give_back(inbound, index)
 
 
