@@ -71,7 +71,7 @@ def find_agent(target: str) -> type[Agent] | Agent:
         value = getattr(value, part)
     if isinstance(value, Agent) or (isinstance(value, type) and issubclass(value, Agent) and value is not Agent):
         return value
-    what = f"{value.__name__!r}" if isinstance(value, type) else f"a {type(value).__name__}"
+    what = f"the class {value.__name__}" if isinstance(value, type) else f"of type {type(value).__name__}"
     raise AgentNotFound(
         f"{target} is {what}, not an agent: name a subclass of agentbus.Agent or an instance; "
         f"agents in {module_name!r}: {_listed(there)}"

@@ -19,8 +19,10 @@ from agentbus.transports import open_transport
 
 from .output import note
 
-CONNECT_S = 5.0
-"""Seconds to connect in; an embedded server is started in them, too."""
+CONNECT_S = 3.0
+"""Seconds to connect in."""
+START_S = 10.0
+"""Seconds to connect in where a server may have to be started first."""
 MAX_ANSWERS = 100_000
 QUIET_S = 0.3
 """Gathering ends when for so many seconds no further answer has come."""
@@ -104,7 +106,8 @@ async def linked(url: str | None, realm: str) -> AsyncGenerator[Link]:
             note(f"{state.value}: {why}" if why else state.value)
         was[-1] = state
 
-    await transport.connect(timeout_s=CONNECT_S, watcher=watch)
+    starts = transport.url.startswith("embedded:")
+    await transport.connect(timeout_s=START_S if starts else CONNECT_S, watcher=watch)
     try:
         yield link
     finally:

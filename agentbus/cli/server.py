@@ -95,6 +95,6 @@ def _tell(arguments: Namespace, server: ForegroundServer) -> None:
         return
     for name, value in told.items():
         if value is not None:
-            output.line(f"{name.replace('_', ' '):<14}{value}")
+            output.line(f"{name.replace('_', ' '):<16}{value}")
     if not arguments.host.startswith(LOOPBACK):
         output.note(f"warning: {arguments.host} can be reached from other machines, and passwords travel in the clear")
