@@ -46,4 +46,5 @@ def open_transport(url: str | None, *, name: str) -> Transport:
 
             return NatsTransport(url, name=name)
         case _:
-            raise UnknownScheme(f"{url!r}: no transport of that scheme: use one of {', '.join(SCHEMES)}")
+            shown = f"{scheme}://..." if separator else url.rpartition("@")[2]  # without what may be a password
+            raise UnknownScheme(f"{shown!r}: no transport of that scheme: use one of {', '.join(SCHEMES)}")

@@ -311,7 +311,7 @@ class NatsConsumption:
         """Stops, and waits for the task of a repair to end."""
         self.stop()
         if self._repairing is not None:
-            await asyncio.wait((self._repairing,))
+            await asyncio.wait((self._repairing,), timeout=1.0)
 
     def _retire(self) -> None:
         if self._interest is not None:

@@ -113,9 +113,7 @@ class Supervisor:
         self._connected.set()
         link = self._interests.link
         try:
-            if self._task is not None:
-                self._task.cancel()
-                await asyncio.wait((self._task,))
+            await self._end_task()
             if link is not None:
                 await link.close(timeout_s)
         finally:
@@ -124,6 +122,16 @@ class Supervisor:
                 self._retain(link)
             self._interests.link = None
             self._tell(LinkState.CLOSED, "closed")
+
+    async def _end_task(self) -> None:
+        """Cancels the supervision, and again until it has ended: on Python 3.11 `asyncio.wait_for`, with which nats-py
+        connects, can swallow a cancellation."""
+        for _ in range(40):
+            if self._task is None or self._task.done():
+                return
+            self._task.cancel()
+            await asyncio.wait((self._task,), timeout=0.05)
+        self._faults.note("close", "resolve() swallows its cancellation: the reconnecting task goes on")
 
     def stop_sending(self) -> None:
         """The first step of closing: nothing more is taken."""
@@ -150,11 +158,11 @@ class Supervisor:
 
     async def _supervise(self) -> None:
         """Replaces each lost link."""
-        while True:
+        while not self._closed():
             await self._lost.wait()
             self._lost.clear()
             attempt = 0
-            while self.link is None:
+            while self.link is None and not self._closed():
                 await asyncio.sleep(self._pause(attempt))
                 try:
                     link = await self._open(min(ATTEMPT_S + attempt / 2, LONGEST_ATTEMPT_S))
@@ -220,6 +228,9 @@ class Supervisor:
 
     def _adopt(self, link: Link) -> None:
         """From now on this is the link."""
+        if self._closed():
+            link.abandon()
+            return
         if not link.alive:
             self._lost.set()
             return

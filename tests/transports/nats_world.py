@@ -1,4 +1,4 @@
-"""What the tests of the NATS transport share: waits that end, a broker by hand, certificates, a proxy that can be cut."""
+"""What the tests of the NATS transport share: waits that end, a broker by hand, certificates, a proxy to cut."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Watched:
 class FakeBroker:
     """Speaks as much NATS as a handshake needs, and keeps every line it is told. An async context manager.
 
-    `info` is added to its INFO; `mute` accepts and says nothing; `pongs` false answers no PING after the first.
+    `info` is added to its INFO; `mute` accepts and says nothing.
     """
 
     def __init__(self, *, info: dict[str, Any] | None = None, mute: bool = False) -> None:
@@ -60,6 +60,7 @@ class FakeBroker:
         self.port = 0
         self._info = {"server_id": "F", "version": "2.15.0", "max_payload": 1 << 20, "headers": True, **(info or {})}
         self._mute = mute
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._server: asyncio.Server | None = None
 
     @property
@@ -76,6 +77,7 @@ class FakeBroker:
         self._server.close()
         for writer in self.connections:
             writer.transport.abort()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._server.wait_closed()
 
     def say(self, data: bytes) -> None:
@@ -84,6 +86,9 @@ class FakeBroker:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections.append(writer)
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
         if not self._mute:
             writer.write(b"INFO " + json.dumps(self._info).encode() + b"\r\n")
         try:

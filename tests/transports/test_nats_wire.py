@@ -146,7 +146,7 @@ def test_a_control_line_is_refused_where_nats_py_refuses_it(stream: bytes) -> No
         return
     theirs = oracle(stream)
     try:
-        ours: list[Event] | None = read([stream], range(0, 20))
+        ours: list[Event] | None = read([stream], range(20))
     except WireError:
         ours = None
     if theirs is None:
@@ -157,8 +157,20 @@ def test_a_control_line_is_refused_where_nats_py_refuses_it(stream: bytes) -> No
 
 @pytest.mark.parametrize(
     "line",
-    [b"MSG a 1\r\n", b"MSG a x 1\r\n", b"MSG a 1 -1\r\n", b"MSG a 1 r 2 3\r\n", b"HMSG a 1 1\r\n", b"HMSG a 1 9 2\r\n"]
-    + [b"msg a 1 1\r\n", b"HELLO\r\n", b"\r\n", b"MSG a 1 1_0\r\n", b"PINGPING\r\n"],
+    [
+        b"MSG a 1\r\n",
+        b"MSG a x 1\r\n",
+        b"MSG a 1 -1\r\n",
+        b"MSG a 1 1_0\r\n",
+        b"MSG a 1 r 2 3\r\n",
+        b"HMSG a 1 1\r\n",
+        b"HMSG a 1 9 2\r\n",
+        b"msg a 1 1\r\n",
+        b"PINGPING\r\n",
+        b"PING PING\r\n",
+        b"HELLO\r\n",
+        b"\r\n",
+    ],
 )
 def test_a_malformed_line_is_an_error(line: bytes) -> None:
     with pytest.raises(WireError):
