@@ -30,8 +30,9 @@ if TYPE_CHECKING:
         Refused,
         TooFewReplies,
     )
-    from .node import Node, run
+    from .node import Node
     from .peers import Peer, PeerId, PeerView
+    from .running import run
     from .supervision import Supervision
     from .transport import StreamLimits
 
@@ -83,8 +84,9 @@ if not TYPE_CHECKING:  # a checker that saw these would believe that every name 
             "Refused",
             "TooFewReplies",
         ),
-        "node": ("Node", "run"),
+        "node": ("Node",),
         "peers": ("Peer", "PeerId", "PeerView"),
+        "running": ("run",),
         "supervision": ("Supervision",),
         "transport": ("StreamLimits",),
     }

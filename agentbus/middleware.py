@@ -36,8 +36,9 @@ def deadline(seconds: float) -> Middleware:
 
     def wrap(handler: Handler) -> Handler:
         async def limited(message: Message, ctx: Context) -> Message | None:
+            scope = asyncio.timeout(seconds)
             try:
-                async with asyncio.timeout(seconds) as scope:
+                async with scope:
                     return await handler(message, ctx)
             except TimeoutError as error:
                 if not scope.expired():

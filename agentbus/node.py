@@ -131,6 +131,7 @@ class Node(Speaker):
         self._discovery: list[Subscription] = []
         self._stopping: asyncio.Event | None = None
         self._given_up: AgentStopped | None = None
+        self._coalesced = 0
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -354,6 +355,7 @@ class Node(Speaker):
             malformed=counters.malformed,
             lost=counters.lost,
             unhandled=sum(cell.unhandled for cell in self.cells.values()),
+            coalesced=self._coalesced,
             open_calls=len(self.bus.calls),
             agents={name: cell.statistics() for name, cell in self.cells.items()},
         )
@@ -428,6 +430,7 @@ class Node(Speaker):
             self.log.warning("malformed message dropped", subject=subject, error=str(error), count=count)
 
     def _on_coalesced(self, subject: str, count: int) -> None:
+        self._coalesced += count
         if self.reports.once(("coalesced", subject, "")):
             self.log.warning(
                 "a queue group got several messages in one frame: its members on this node share them",
@@ -446,27 +449,3 @@ class Node(Speaker):
         if self._state != "running":
             raise Closed(f"node {self.name!r} is not running")
         return self.port
-
-
-def run(*agents: Agent, url: str | None = None, realm: str = "default", name: str | None = None) -> None:
-    """Hosts agents until SIGTERM or SIGINT; then drains and returns. On uvloop where it exists.
-
-    Sets up logs (`agentbus.observability.logs`), unless the program has done so itself.
-
-    Raises:
-        AgentStopped: supervision gave the last agent up.
-    """
-    from .observability import logs  # a program's business, and `run` is one; nodes do not need it
-
-    logs.configure()
-
-    async def main() -> None:
-        async with Node(url, realm=realm, name=name, agents=agents) as node:
-            await node.run()
-
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(main())
-    else:
-        uvloop.run(main())

@@ -6,6 +6,7 @@ to wait is a coroutine with a deadline.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
@@ -21,6 +22,7 @@ from .errors import (
     NotConnected,
     PayloadTooLarge,
     SchemaMismatch,
+    StorageFailed,
     TooFewReplies,
 )
 from .messages import FAILURE_TYPE, MessageId, full_name, to_failure
@@ -132,13 +134,18 @@ class Port:
         lane = self._new_lane(subject, full_name(message), hops)
         payload = serialize(message)
         self._check(lane, payload, live=False)
-        await self._ensure_streams()
+        deadline_s = bus.loop.time() + timeout_s
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._ensure_streams()
+        except TimeoutError:
+            raise StorageFailed(f"{subject}: the realm's streams did not answer within {timeout_s:g} s") from None
         lane.put(payload, trace)
         first = bus.take_numbers(1)
         frame, _ = lane.take(bus.epoch, first, bus.clock_us())
         identity = MessageId(self.source, bus.epoch, first)
         return await bus.transport.store(
-            subject, bus.seal(subject, frame), message_id=str(identity), timeout_s=timeout_s
+            subject, bus.seal(subject, frame), message_id=str(identity), timeout_s=max(0.0, deadline_s - bus.loop.time())
         )
 
     # -- requests --------------------------------------------------------------------------------------------------

@@ -72,6 +72,7 @@ class NodeStatistics:
     Attributes:
         frames_sent, frames_received, messages_sent, malformed, lost: see `bus.BusCounters`.
         unhandled: messages for an agent that has no behavior for their type.
+        coalesced: messages that came to a queue group several to a frame, and were shared among its members here.
         open_calls: requests that wait for an answer now.
         agents: by name.
     """
@@ -85,5 +86,6 @@ class NodeStatistics:
     malformed: int
     lost: int
     unhandled: int
+    coalesced: int
     open_calls: int
     agents: dict[str, AgentStatistics] = field(default_factory=dict[str, AgentStatistics])

@@ -58,7 +58,7 @@ class StreamLimits:
     """What a stream of durable messages may hold. Whichever limit is reached first drops the oldest.
 
     Attributes:
-        max_bytes: bytes, headers included. Default 1 GiB.
+        max_bytes: bytes, headers included; the server sets them aside when the stream is made. Default 256 MiB.
         max_age_s: seconds. Default seven days.
         max_messages: messages; -1 for no limit.
         duplicate_window_s: for how long a message id is remembered, so that a second `store` of it is not stored
@@ -66,7 +66,7 @@ class StreamLimits:
         replicas: copies in a cluster, 1 to 5.
     """
 
-    max_bytes: int = 1 << 30
+    max_bytes: int = 256 << 20
     max_age_s: float = 7 * 86400.0
     max_messages: int = -1
     duplicate_window_s: float = 120.0

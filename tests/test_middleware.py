@@ -274,5 +274,3 @@ def test_settings_that_make_no_sense_are_refused(wrong: Callable[[], object], sa
     with pytest.raises(ConfigurationError) as caught:
         wrong()
     assert says in str(caught.value)
-
-

@@ -242,7 +242,7 @@ async def test_a_reply_that_is_too_large_is_told_to_who_asked() -> None:
 
     broker = MemoryBroker(max_payload=5000)
     async with Node(transport=MemoryTransport(broker), agents=[Verbose()]) as node:
-        with pytest.raises(PayloadTooLarge, match="the reply, a .*BytesValue of 10003 bytes"):
+        with pytest.raises(PayloadTooLarge, match=r"the reply, a .*BytesValue of 10003 bytes"):
             await node.request(TargetRequest(), BytesValue, to="verbose")
         with pytest.raises(PayloadTooLarge):
             await node.publish(BytesValue(value=bytes(6000)))
@@ -748,9 +748,7 @@ async def test_the_last_agent_given_up_or_an_escalation_ends_the_node(url: str, 
             await node.add(agent, name=name, supervision=Supervision(max_restarts=0, then=then))
         running = asyncio.ensure_future(node.run())
         await node.publish(Reading(room="boom"))
-        with pytest.raises(
-            AgentStopped, match="failed more than 0 times in 60 s, last with ValueError: boom"
-        ):
+        with pytest.raises(AgentStopped, match="failed more than 0 times in 60 s, last with ValueError: boom"):
             await asyncio.wait_for(running, 5.0)
         with pytest.raises(Closed, match="not running"):
             await node.publish(Reading())

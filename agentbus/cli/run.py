@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from .arguments import add_link
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Mapping
 
     from agentbus.agent import Agent
 
@@ -41,39 +41,27 @@ def configure(parser: ArgumentParser) -> None:
 def execute(arguments: Namespace) -> int:
     """Makes the agents and hosts them."""
     from agentbus.observability import logs
+    from agentbus.running import on_best_loop
 
     from .agent_words import make_agents
 
     form = FORMATS[arguments.log_format]
     logs.configure(arguments.log_level, json=True if form is None and arguments.json else form)
     agents = make_agents(arguments.agents, arguments.name, arguments.set)
-    _run(_host(arguments, agents))
+    on_best_loop(_host(arguments, agents))
     return 0
 
 
 async def _host(arguments: Namespace, agents: Mapping[str, Agent]) -> None:
     from agentbus.node import Node
+    from agentbus.running import host
 
     from .output import record
-    from .stopping import until_stopped
 
     node = Node(arguments.url, realm=arguments.realm, name=arguments.node_name, agents=agents)
 
-    async def hosting() -> None:
-        async with node:
-            if arguments.json:
-                record({"node": node.name, "realm": node.subjects.realm, "agents": list(agents)})
-            await node.run()
+    def started() -> None:
+        if arguments.json:
+            record({"node": node.name, "realm": node.subjects.realm, "agents": list(agents)})
 
-    await until_stopped(hosting(), node.name)  # node.run has its own handlers; these are for the time before it
-
-
-def _run(work: Coroutine[None, None, None]) -> None:
-    try:
-        import uvloop
-    except ImportError:
-        import asyncio
-
-        asyncio.run(work)
-    else:
-        uvloop.run(work)
+    await host(node, started)

@@ -59,9 +59,8 @@ def _options(arguments: Namespace) -> ServerOptions:
 
 
 async def _serve(arguments: Namespace, folder: Path, options: ServerOptions) -> int:
+    from agentbus.running import until_stopped
     from agentbus.transports.server_foreground import serve
-
-    from .stopping import until_stopped
 
     async with serve(folder, host=arguments.host, port=arguments.port, options=options) as server:
         _tell(arguments, server)

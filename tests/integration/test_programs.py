@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from agentbus import Agent, Context, NoResponders, Node, Refused, TooFewReplies, every, on, on_start, rpc
+from agentbus import Agent, Context, Node, NoResponders, Refused, TooFewReplies, every, on, on_start, rpc
 from examples.climate.v1.climate_pb2 import Alarm, Reading, TargetReply, TargetRequest
 from tests.waiting import until
 
