@@ -151,10 +151,10 @@ class Endpoint(Generic[Q, R]):
         return f"Endpoint({self.name}: {full_name(self.request)} -> {full_name(self.reply)})"
 
 
-class Rpc(Generic[A, Q, R]):
+class Rpc(Generic[Q, R]):
     """The descriptor that `@rpc` leaves in the class: `Endpoint` on the class, the bound method on an instance."""
 
-    def __init__(self, function: Answer[A, Q, R], spec: RpcSpec, request: type[Q], reply: type[R]) -> None:
+    def __init__(self, function: Answer[Any, Q, R], spec: RpcSpec, request: type[Q], reply: type[R]) -> None:
         self.spec = spec
         self.endpoint: Endpoint[Q, R] = Endpoint(function.__qualname__, request, reply)
         self._function = function
@@ -162,10 +162,10 @@ class Rpc(Generic[A, Q, R]):
         self.__name__ = function.__name__
 
     @overload
-    def __get__(self, obj: None, owner: type[A]) -> Endpoint[Q, R]: ...
+    def __get__(self, obj: None, owner: type) -> Endpoint[Q, R]: ...
     @overload
-    def __get__(self, obj: A, owner: type[A]) -> Callable[[Q, Context], Coroutine[Any, Any, R]]: ...
-    def __get__(self, obj: A | None, owner: type[A]) -> Any:
+    def __get__(self, obj: object, owner: type) -> Callable[[Q, Context], Coroutine[Any, Any, R]]: ...
+    def __get__(self, obj: object, owner: type) -> Any:
         if obj is None:
             return self.endpoint
         return self._function.__get__(obj, owner)
@@ -255,7 +255,7 @@ def rpc(
     mailbox: int = MAILBOX,
     overflow: Literal["reject", "drop_oldest"] = "reject",
     middleware: tuple[Middleware, ...] = (),
-) -> Callable[[Answer[A, Q, R]], Rpc[A, Q, R]]:
+) -> Callable[[Answer[A, Q, R]], Rpc[Q, R]]:
     """Marks a method that answers requests: ``async def name(self, request, ctx) -> Reply``.
 
     Args:
@@ -270,7 +270,7 @@ def rpc(
         DefinitionError: anything that cannot work.
     """
 
-    def mark(function: Answer[A, Q, R]) -> Rpc[A, Q, R]:
+    def mark(function: Answer[A, Q, R]) -> Rpc[Q, R]:
         where = _check_method(function, "rpc", 2, "async def name(self, request, ctx) -> Reply")
         if hasattr(function, _MARK):
             raise DefinitionError(f"@rpc at {where}: it is an @on already: write two methods")
@@ -353,7 +353,7 @@ def specs_of(cls: type) -> Behaviors:
 
 def _specs_in(cls: type, member: object) -> tuple[AnySpec, ...]:
     if isinstance(member, Rpc):
-        specs: tuple[AnySpec, ...] = (cast("Rpc[Any, Any, Any]", member).spec,)
+        specs: tuple[AnySpec, ...] = (cast("Rpc[Any, Any]", member).spec,)
     else:
         specs = getattr(getattr(member, "__func__", member), _MARK, ())
     for spec in specs:

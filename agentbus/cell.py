@@ -135,6 +135,10 @@ class AgentCell:
         return self.state == "running" or self._draining
 
     @property
+    def ended(self) -> bool:
+        return self.state in ("failed", "stopped")
+
+    @property
     def node(self) -> str:
         return self._node.name
 
@@ -268,11 +272,11 @@ class AgentCell:
         if not (behaviors.on or behaviors.rpc):
             return
         to_agent = bus.listen(subjects.to_agent(self.name), self._directed, "", self.name)
-        self._cancels.append(to_agent.unsubscribe)
+        self._cancels.append(to_agent.drain)
         for spec in behaviors.rpc:
             name = full_name(spec.type)
             offer = self.workers[self._key(spec)].offer
-            self._cancels.append(bus.listen(subjects.any(name), offer, name, "any").unsubscribe)
+            self._cancels.append(bus.listen(subjects.any(name), offer, name, "any").drain)
             self._cancels.append(routes.plain(subjects.all(name), name, offer))
         for spec in behaviors.on:
             worker = self.workers[self._key(spec)]

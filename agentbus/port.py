@@ -145,7 +145,10 @@ class Port:
         frame, _ = lane.take(bus.epoch, first, bus.clock_us())
         identity = MessageId(self.source, bus.epoch, first)
         return await bus.transport.store(
-            subject, bus.seal(subject, frame), message_id=str(identity), timeout_s=max(0.0, deadline_s - bus.loop.time())
+            subject,
+            bus.seal(subject, frame),
+            message_id=str(identity),
+            timeout_s=max(0.0, deadline_s - bus.loop.time()),
         )
 
     # -- requests --------------------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ class Routes:
             if listener in listeners:
                 del listeners[listener]
                 if not listeners and self._plain.pop(subject, None) is not None:
-                    subscription.unsubscribe()
+                    subscription.drain()
 
         return cancel
 
@@ -73,7 +73,7 @@ class Routes:
         subscription = self._bus.listen(subject, share, type_name, queue)
 
         def cancel() -> None:
-            subscription.unsubscribe()
+            subscription.drain()
             members.pop(listener, None)
             if not members:
                 self._groups.pop((subject, queue), None)

@@ -24,7 +24,11 @@ def run(*agents: Agent, url: str | None = None, realm: str = "default", name: st
         AgentStopped: supervision gave the last agent up.
     """
     logs.configure()
-    on_best_loop(host(Node(url, realm=realm, name=name, agents=agents)))
+
+    async def main() -> None:
+        await host(Node(url, realm=realm, name=name, agents=agents))
+
+    on_best_loop(main())
 
 
 async def host(node: Node, started: Callable[[], None] = lambda: None) -> None:

@@ -52,6 +52,11 @@ class Subscription(Protocol):
         """Ends the interest. No receiver call follows. A second call does nothing."""
         ...
 
+    def drain(self) -> None:
+        """Ends the interest at the broker only: what the broker had sent by then is still received. After the next
+        `flush` no receiver call follows. A second call does nothing."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamLimits:

@@ -41,6 +41,11 @@ class Host(Surroundings, Protocol):
         """Whether handlers may run now."""
         ...
 
+    @property
+    def ended(self) -> bool:
+        """Whether handlers will never run again."""
+        ...
+
     def failed(self, behavior: str, error: Exception) -> None:
         """A handler raised: to be reported; supervision decides, and `running` tells what it decided."""
         ...
@@ -80,6 +85,11 @@ class Worker(ABC):
 
     def offer(self, inbound: Inbound) -> None:
         """Takes a frame in; what the mailbox has no room for is dropped by the behavior's policy."""
+        if self.host.ended:
+            count = len(inbound.frame.payloads)
+            self.counters.received += count
+            self.reject(inbound, range(count), "its agent is gone")
+            return
         if self.mailbox.put(inbound):
             self.counters.received += len(inbound.frame.payloads)
         else:

@@ -78,10 +78,27 @@ class MailboxAgainstList(RuleBasedStateMachine):
             with pytest.raises(IndexError, match="empty"):
                 self.mailbox.take()
 
+    @rule(handled=st.integers(0, 16), arriving=st.integers(0, 16))
+    def sweep_a_frame(self, handled: int, arriving: int) -> None:
+        """A worker takes a frame, handles some of it while more arrives, and gives the rest back."""
+        if not self.model:
+            with pytest.raises(IndexError, match="empty"):
+                self.mailbox.take_frame()
+            return
+        inbound, index = self.mailbox.take_frame()
+        for _ in range(min(handled, len(inbound.frame.payloads) - index)):
+            self.mailbox.size -= 1
+            assert at(inbound, index) == self.model.pop(0)
+            index += 1
+        if arriving:
+            self.put_some_and_reject(arriving)
+        self.mailbox.give_back(inbound, index)
+
     @invariant()
     def as_many_wait_as_should(self) -> None:
         if hasattr(self, "mailbox"):
             assert self.mailbox.size == len(self.model) <= self.limit
+            assert self.mailbox.waiting is bool(self.model)
 
     def teardown(self) -> None:
         while hasattr(self, "mailbox") and self.model:

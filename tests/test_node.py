@@ -1289,3 +1289,92 @@ async def test_idle_agents_cost_no_task(url: str) -> None:
         await asyncio.gather(*(node.request(TargetRequest(), TargetReply, to=f"t{n}") for n in range(300)))
         await turns()
         assert len(asyncio.all_tasks()) <= before + 1
+
+
+async def test_speaking_waits_while_the_wire_is_congested() -> None:
+    class Congested(MemoryTransport):
+        stuck = False
+        waits = 0
+
+        @property
+        def congested(self) -> bool:
+            return self.stuck
+
+        async def writable(self, *, timeout_s: float = 5.0) -> None:
+            self.waits += 1
+
+    transport = Congested(MemoryBroker())
+    async with Node(transport=transport) as node:
+        transport.stuck = True
+        await node.publish(Reading())
+        await node.publish(Reading(), spread=True)
+        await node.send(Alarm(), to="x")
+        assert transport.waits >= 2
+        transport.stuck = False
+
+
+async def test_more_receivers_than_are_remembered_are_still_reached(url: str) -> None:
+    async with Node(url, agents={"hall": Thermostat()}) as node:
+        for number in range(1100):
+            with pytest.raises(NoResponders):
+                await node.request(TargetRequest(), TargetReply, to=f"nobody-{number}")
+        assert (await node.request(TargetRequest(), TargetReply, to="hall")).celsius == 21.0
+        assert len(node.port.routes) <= 1024
+
+
+async def test_a_method_that_hears_two_things_counts_them_apart(url: str) -> None:
+    heard: list[str] = []
+
+    class Both(Agent):
+        @on(Reading, topic="a")
+        @on(Reading, topic="b")
+        @on(Alarm)
+        async def hear(self, message: Reading | Alarm, ctx: Context) -> None:
+            heard.append(f"{type(message).__name__} {ctx.topic}".strip())
+
+    async with Node(url, agents={"both": Both()}) as node:
+        for message, topic in [(Reading(), "a"), (Reading(), "b"), (Reading(), "c"), (Alarm(), "")]:
+            await node.publish(message, topic=topic)
+        await until(lambda: len(heard) == 3)
+        assert sorted(heard) == ["Alarm", "Reading a", "Reading b"]
+        behaviors = node.agent_statistics("both").behaviors
+        assert {name: counters.handled for name, counters in behaviors.items()} == {
+            "hear[examples.climate.v1.Reading, topic a]": 1,
+            "hear[examples.climate.v1.Reading, topic b]": 1,
+            "hear[examples.climate.v1.Alarm]": 1,
+        }
+
+
+async def test_events_that_can_not_be_read_are_counted_and_the_rest_handled(url: str) -> None:
+    listener = Listener()
+    subject = "default.ev.examples-climate-v1-Reading"
+    async with Node(url, agents={"l": listener}) as node, wire(url) as bare:
+        bare.transport.send(subject, b"\xff\xff")
+        bare.transport.send(subject, b"[]", "", {"Content-Type": "application/json"})
+        bare.transport.send(subject, b'{"room": "json"}', "", {"Content-Type": "application/json"})
+        await until(lambda: node.agent_statistics("l").behaviors["all"].handled == 1)
+        counters = node.agent_statistics("l").behaviors["all"]
+        assert (counters.received, counters.malformed, counters.failed) == (3, 2, 0)
+        assert listener.heard == [("all", "json")]
+
+
+async def test_failures_while_a_node_stops_are_reported_and_restart_nobody(url: str) -> None:
+    gate = asyncio.Event()
+
+    class Late(Agent):
+        @on(Reading)
+        async def hear(self, reading: Reading, ctx: Context) -> None:
+            await gate.wait()
+            raise ValueError("late")
+
+    with capture_logs() as logs:
+        async with Node(url, agents=[Late()]) as node:
+            await node.publish(Reading())
+            await until(node.cells["late"].tasks)
+            stopping = asyncio.ensure_future(node.stop())
+            await turns()
+            gate.set()
+            await stopping
+            assert node.agent_statistics("late").restarts == 0
+            assert node.agent_statistics("late").behaviors["hear"].failed == 1
+    assert [entry["decision"] for entry in logs if entry["event"] == "behavior failed"] == ["stopping"]

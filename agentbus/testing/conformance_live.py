@@ -115,6 +115,31 @@ async def queue_group_without_a_member(ground: Ground) -> None:
     require(kept.bodies == bodies, f"the member that stayed got {len(kept.items)} of 50")
 
 
+@promise("a member that drains gets what the broker had given it, the others the rest: nothing is lost between")
+async def drain(ground: Ground) -> None:
+    sender, staying, leaving = await ground.link(), await ground.link(), await ground.link()
+    subject = ground.subject("jobs")
+    kept, gone = ground.inbox(), ground.inbox()
+
+    def drains(subject: str, body: bytes, reply: str, headers: Headers | None) -> None:
+        gone(subject, body, reply, headers)
+        subscription.drain()
+
+    await ground.listen(staying, subject, kept, "crew")
+    subscription = await ground.listen(leaving, subject, drains, "crew")
+    bodies = [b"%d" % number for number in range(1000)]
+    await send_paced(sender, subject, bodies, patience_s=ground.patience_s)
+    await ground.settle(sender, staying, leaving)
+    require(bool(gone.items), "the member that drains got nothing of 1,000")
+    require_each_once([kept, gone], bodies, "a group of which one drains")
+    before = len(gone.items)
+    subscription.drain()
+    for number in range(50):
+        sender.send(subject, b"after %d" % number)
+    await ground.settle(sender, staying, leaving)
+    require(len(gone.items) == before, "a receiver was called after drain and flush")
+
+
 def require_each_once(group: list[Inbox], bodies: list[bytes], what: str) -> None:
     counts = Counter(body for member in group for body in member.bodies)
     require(counts == Counter(bodies), f"{what}: {sum(counts.values())} deliveries of {len(bodies)} messages")
@@ -373,6 +398,7 @@ LIVE: tuple[Check, ...] = (
     queue_group,
     queue_group_of_patterns,
     queue_group_without_a_member,
+    drain,
     no_responders,
     no_false_no_responders,
     request_and_reply,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from contextvars import copy_context
 from functools import partial
 from random import Random
 from weakref import ref
@@ -46,6 +47,7 @@ class Exchange:
 
     def __init__(self, rng: Random, max_waiting: int, observer: Observer | None) -> None:
         self.running = True
+        self._context = copy_context()  # whoever sends, receivers run in none of its context variables
         self.routes = Routes()
         self.network = Network(rng, max_waiting, observer)
         self._rng = rng
@@ -145,7 +147,7 @@ class Exchange:
 
     def _schedule(self) -> None:
         self._scheduled = True
-        asyncio.get_running_loop().call_soon(self._drain)
+        asyncio.get_running_loop().call_soon(self._drain, context=self._context)
 
     def _drain(self) -> None:
         queue, self._queue = self._queue, []
@@ -302,7 +304,7 @@ class Exchange:
             if waiting is not None:
                 waiting.cancel()
         if due is not None:
-            self._timer = (due, ref(asyncio.get_running_loop().call_at(due, self._timer_due)))
+            self._timer = (due, ref(asyncio.get_running_loop().call_at(due, self._timer_due, context=self._context)))
 
     def _timer_due(self) -> None:
         self._timer = None

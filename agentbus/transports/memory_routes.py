@@ -44,6 +44,11 @@ class Interest:
             self.active = False
             self._forget(self)
 
+    def drain(self) -> None:
+        """Ends the interest; messages under way are still received."""
+        if self.active:
+            self._forget(self)
+
 
 class Route:
     """Who hears one subject. `simple`: plain subscribers, and nothing else to look after."""

@@ -28,6 +28,9 @@ class NatsSubscription(Interest):
     def unsubscribe(self) -> None:
         self._table.remove(self.number)
 
+    def drain(self) -> None:
+        self._table.retire(self.number, self.receiver)
+
 
 class Interests:
     """All subscriptions of one transport.
@@ -70,6 +73,8 @@ class Interests:
         subscription, link = self.table.get(number), self.link
         if subscription is None or link is None or not link.alive:
             self.remove(number)
+            return
+        if number in self._retired:
             return
         subscription.receiver = refuse
         self._retired.add(number)

@@ -23,6 +23,8 @@ class Nothing:
 
     def unsubscribe(self) -> None: ...
 
+    def drain(self) -> None: ...
+
     def stop(self) -> None: ...
 
 
@@ -93,6 +95,25 @@ class KeepsMembersThatLeft(Broken):
 
         super().subscribe(subject, received, queue)
         return Left()
+
+
+class DrainsDeaf(Broken):
+    """Keeps the broker's interest and drops what comes."""
+
+    def subscribe(self, subject: str, receiver: Receiver, queue: str = "") -> Any:
+        active = True
+
+        def received(*message: Any) -> None:
+            if active:
+                receiver(*message)
+
+        class Deaf(Nothing):
+            def drain(self) -> None:
+                nonlocal active
+                active = False
+
+        super().subscribe(subject, received, queue)
+        return Deaf()
 
 
 class SwallowsNoResponders(Broken):
@@ -336,6 +357,7 @@ BROKEN: dict[str, type[Broken]] = {
     "queue-group": IgnoresQueueGroups,
     "queue-group-of-patterns": GroupPerPattern,
     "queue-group-without-a-member": KeepsMembersThatLeft,
+    "drain": DrainsDeaf,
     "no-responders": SwallowsNoResponders,
     "no-false-no-responders": AlwaysNoResponders,
     "request-and-reply": LosesReply,
