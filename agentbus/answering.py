@@ -6,7 +6,7 @@ import asyncio
 
 from .behaviors import RpcSpec
 from .context import Context
-from .errors import AgentBusError, Busy, HandlerFailed, SchemaMismatch
+from .errors import AgentBusError, Busy, HandlerFailed
 from .inbound import Inbound
 from .messages import full_name
 from .middleware import Handler
@@ -47,65 +47,65 @@ class RequestWorker(Worker):
         self.reply_type = spec.reply
 
     async def _run(self) -> None:
-        bus = self.host.port.bus
+        host, counters = self.host, self.counters
+        bus = host.port.bus
         time = bus.loop.time
         alarm = _Alarm()
         start = now = time()
-        while self.mailbox.size and self.host.running:
+        while self.mailbox.size and host.running:
             inbound, index = self.mailbox.take()
             began = now
-            deadlines = inbound.frame.deadlines_ms
+            frame = inbound.frame
+            deadlines = frame.deadlines_ms
             deadline = inbound.received_s + deadlines[index] / 1000 if deadlines and deadlines[index] else None
             if deadline is not None and now >= deadline:
-                self.counters.expired += 1
+                counters.expired += 1
                 continue
             bucket = bus.deadlines.add(alarm, deadline) if deadline is not None else None
+            message = None
             try:
-                await self._answer(inbound, index)
-                alarm.reset()  # the handler went on all the same; what became of it is counted
+                message = self.parse(inbound, index)
+                reply = await self.handler(message, Context(host, inbound, index))
+                if not isinstance(reply, self.reply_type):
+                    raise TypeError(self._wrong_type(reply))
             except asyncio.CancelledError:
                 if not alarm.reset() or alarm.task.cancelling():
                     stopped = HandlerFailed("the agent was stopped meanwhile", error_type="Cancelled")
-                    answer(self.host, inbound, index, stopped)
-                    self.counters.dropped += 1
+                    answer(host, inbound, index, stopped)
+                    counters.dropped += 1
                     raise
-                self.counters.expired += 1
+                counters.expired += 1
+            except Exception as error:
+                self._answer_error(inbound, index, error, parsed=message is not None)
+            else:
+                counters.handled += 1
+                if inbound.foreign:
+                    answer(host, inbound, index, reply)
+                elif inbound.reply:
+                    host.port.reply(inbound.inbox, frame.sequence + index, reply, frame.hops + 1)
             finally:
                 if bucket is not None:
                     bucket.pop(alarm, None)
                 now = time()
-                self.counters.busy_s += now - began
+                counters.busy_s += now - began
+            if alarm.rang:
+                alarm.reset()  # the handler went on all the same; what became of it is counted
             if now - start > SLICE_S:
                 await asyncio.sleep(0)
                 start = now = time()
 
-    async def _answer(self, inbound: Inbound, index: int) -> None:
-        counters = self.counters
-        try:
-            message = self.parse(inbound, index)
-        except SchemaMismatch as error:
-            answer(self.host, inbound, index, error)
-            return
-        try:
-            reply = await self.handler(message, Context(self.host, inbound, index))
-            if not isinstance(reply, self.reply_type):
-                wanted = full_name(self.reply_type)
-                raise TypeError(f"{self.spec.name} returned a {type(reply).__name__}, not a {wanted}")
-        except AgentBusError as error:
-            counters.refused += 1
-            answer(self.host, inbound, index, error)
-            self.failed(error)
-        except Exception as error:
-            counters.failed += 1
-            answer(self.host, inbound, index, error)
-            self.failed(error)
+    def _answer_error(self, inbound: Inbound, index: int, error: Exception, *, parsed: bool) -> None:
+        answer(self.host, inbound, index, error)
+        if not parsed:
+            return  # what can't be parsed is counted as malformed, and nobody's failure here
+        if isinstance(error, AgentBusError):
+            self.counters.refused += 1
         else:
-            counters.handled += 1
-            if inbound.foreign:
-                answer(self.host, inbound, index, reply)
-            elif inbound.reply:
-                frame = inbound.frame
-                self.host.port.reply(inbound.inbox, frame.sequence + index, reply, frame.hops + 1)
+            self.counters.failed += 1
+        self.failed(error)
+
+    def _wrong_type(self, reply: object) -> str:
+        return f"{self.spec.name} returned a {type(reply).__name__}, not a {full_name(self.reply_type)}"
 
     def reject(self, inbound: Inbound, places: range, why: str) -> None:
         super().reject(inbound, places, why)

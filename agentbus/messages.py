@@ -124,18 +124,22 @@ class Frame:
 
 def encode_frame(frame: Frame) -> bytes:
     """The body of a frame, without its first two bytes."""
-    return WireFrame(
-        type=frame.type,
-        source=frame.source,
-        epoch=frame.epoch,
-        hops=frame.hops,
-        sequence=frame.sequence,
-        time_us=frame.time_us,
-        payloads=frame.payloads,
-        deadlines_ms=frame.deadlines_ms,
-        traces=frame.traces,
-        answers=frame.answers,
-    ).SerializeToString()
+    wire = WireFrame()  # setting fields one by one takes two thirds of the constructor's time
+    wire.type = frame.type
+    wire.source = frame.source
+    wire.epoch = frame.epoch
+    wire.sequence = frame.sequence
+    wire.time_us = frame.time_us
+    wire.payloads.extend(frame.payloads)
+    if frame.hops:
+        wire.hops = frame.hops
+    if frame.deadlines_ms:
+        wire.deadlines_ms.extend(frame.deadlines_ms)
+    if frame.traces:
+        wire.traces.extend(frame.traces)
+    if frame.answers:
+        wire.answers.extend(frame.answers)
+    return wire.SerializeToString()
 
 
 def decode_frame(body: bytes) -> Frame:
@@ -144,23 +148,27 @@ def decode_frame(body: bytes) -> Frame:
         wire = WireFrame.FromString(body)
     except DecodeError as error:
         raise SchemaMismatch(f"a frame of {len(body)} bytes can't be parsed: {error}") from None
-    payloads = list(wire.payloads)
+    payloads = wire.payloads[:]  # a slice is a list, at half the time of list()
+    deadlines = wire.deadlines_ms[:]
+    traces = wire.traces[:]
+    answers = wire.answers[:]
     size = len(payloads)
-    deadlines = list(wire.deadlines_ms)
-    traces = list(wire.traces)
-    answers = list(wire.answers)
+    hops, sequence = wire.hops, wire.sequence
     if size > MAX_FRAME_MESSAGES:
         raise SchemaMismatch(f"a frame of {size} messages: {MAX_FRAME_MESSAGES} are allowed")
-    if wire.hops > MAX_FRAME_HOPS or wire.sequence > MAX_NUMBER:
-        raise SchemaMismatch(f"a frame's numbers are out of range: hops {wire.hops}, sequence {wire.sequence}")
-    if size == 0 or len(deadlines) not in (0, size) or len(traces) not in (0, size) or len(answers) not in (0, size):
+    if hops > MAX_FRAME_HOPS or sequence > MAX_NUMBER:
+        raise SchemaMismatch(f"a frame's numbers are out of range: hops {hops}, sequence {sequence}")
+    if (
+        size == 0
+        or (deadlines and len(deadlines) != size)
+        or (traces and len(traces) != size)
+        or (answers and len(answers) != size)
+    ):
         raise SchemaMismatch(
             f"a frame's columns do not fit: {size} payloads, {len(deadlines)} deadlines, "
             f"{len(traces)} traces, {len(answers)} answers"
         )
-    return Frame(
-        wire.type, wire.source, wire.epoch, wire.hops, wire.sequence, wire.time_us, payloads, deadlines, traces, answers
-    )
+    return Frame(wire.type, wire.source, wire.epoch, hops, sequence, wire.time_us, payloads, deadlines, traces, answers)
 
 
 def is_message_type(kind: object) -> bool:

@@ -242,10 +242,11 @@ class Port:
     def _ask(self, route: Route[R], message: Message, call: Call, timeout_s: float, trace: str) -> None:
         lane = route.lane
         payload = serialize(message)
-        if not (lane.payloads and lane.fits(payload)):
+        if not lane.payloads:
             self._check(lane, payload)
-            if lane.payloads:
-                self.bus.emit(lane)
+        elif not lane.fits(payload):
+            self._check(lane, payload)
+            self.bus.emit(lane)
         first = lane.ask(payload, trace, min(MAX_DEADLINE_MS, int(timeout_s * 1000) or 1), call)
         if route.alone:
             self.bus.emit(lane)
@@ -263,7 +264,7 @@ class Port:
         except SchemaMismatch as error:
             self.reply_error(inbox, sequence, error, hops)
             return
-        if len(payload) + lane.overhead > self.bus.transport.max_payload:
+        if len(payload) > lane.limit and len(payload) + lane.overhead > self.bus.transport.max_payload:
             too_large = PayloadTooLarge(
                 f"the reply, a {name} of {len(payload)} bytes, is more than the broker takes "
                 f"({self.bus.transport.max_payload}): send it in parts"

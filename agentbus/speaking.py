@@ -6,6 +6,7 @@ A `Speaker` has a port and knows what its words are caused by (hops, trace, dead
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Coroutine
 from math import isfinite
 from typing import Any, TypeVar, cast, overload
 
@@ -127,7 +128,7 @@ class Speaker(ABC):
     async def request(
         self, what: Endpoint[Q, R], reply: Q, *, to: str | None = None, timeout_s: float | None = None
     ) -> R: ...
-    async def request(
+    def request(
         self,
         what: Any,
         reply: Any,
@@ -136,7 +137,7 @@ class Speaker(ABC):
         timeout_s: float | None = None,
         plain: bool = False,
         subject: str = "",
-    ) -> Any:
+    ) -> Coroutine[Any, Any, Any]:
         """Asks one agent and returns its answer: ``request(message, ReplyType)`` or ``request(Agent.method, message)``.
 
         Args:
@@ -155,13 +156,13 @@ class Speaker(ABC):
             if not (plain and subject) or to is not None:
                 raise ConfigurationError("request: plain=True and subject= go together, without to=")
             message, kind = _pair(what, reply)
-            return await port.request_plain(check_subject(subject), message, kind, self._timeout_s(timeout_s))
+            return port.request_plain(check_subject(subject), message, kind, self._timeout_s(timeout_s))
         try:
             message, route = what, port.routes[what.__class__, reply, to, hops]
         except (KeyError, TypeError):  # the pair of an endpoint and a message is not hashable
             message, kind = _pair(what, reply)
             route = self._route(port, message, kind, to, hops)
-        return await port.request(route, message, self._timeout_s(timeout_s), trace)
+        return port.request(route, message, self._timeout_s(timeout_s), trace)
 
     def _route(self, port: Port, message: Message, kind: type[Message], to: str | None, hops: int) -> Route[Message]:
         known = port.routes.get((message.__class__, kind, to, hops))

@@ -166,11 +166,14 @@ class Exchange:
             else:
                 self.network.enter(link, "", b"", MESSAGE_BYTES, loss, at_broker)
         deliver(queue[start:] if start else queue)
+        timed = bool(controls) or self._jobs_due
         if self._jobs_due:
             self._deliver_jobs()
         if not self.network.calm:
             self.network.release(_now())
-        self._set_timer()
+            timed = True
+        if timed:
+            self._set_timer()
 
     def _deliver(self, queue: list[Message]) -> None:
         cache, find = self.routes.cache, self.routes.find
@@ -180,7 +183,7 @@ class Exchange:
             if not route.simple:
                 self._route(message, route)
                 continue
-            for interest in route.plain:
+            for interest in route.everybody:
                 if interest.active:
                     try:
                         interest.receiver(subject, body, reply, headers)

@@ -51,9 +51,10 @@ class Interest:
 
 
 class Route:
-    """Who hears one subject. `simple`: plain subscribers, and nothing else to look after."""
+    """Who hears one subject. `simple`: nothing to look after but `everybody`, plain subscribers and lone members of
+    groups."""
 
-    __slots__ = ("groups", "plain", "simple", "streams")
+    __slots__ = ("everybody", "groups", "plain", "simple", "streams")
 
     def __init__(
         self, plain: tuple[Interest, ...], groups: tuple[tuple[Interest, ...], ...], streams: tuple[MemoryStream, ...]
@@ -61,7 +62,8 @@ class Route:
         self.plain = plain
         self.groups = groups
         self.streams = streams
-        self.simple = bool(plain) and not groups and not streams
+        self.everybody = (*plain, *(group[0] for group in groups))
+        self.simple = bool(self.everybody) and not streams and all(len(group) == 1 for group in groups)
 
     @property
     def heard(self) -> bool:
