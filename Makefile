@@ -31,7 +31,7 @@ check: $(READY)  ## style, types, architecture, generated code, protos
 	cd protos && ../$(BIN)/buf lint
 
 bench: $(READY) $(PEERS)/.ready  ## every comparison: a table, JSON and a plot in bench/results/
-	$(BIN)/python -m bench --peers $(PEERS)/bin/python $(ARGS)
+	$(BIN)/python -m bench $(ARGS)
 
 proto: $(READY)  ## generated code from protos/
 	$(BIN)/protoc -I protos --python_out=. --pyi_out=. $(PROTOS)
@@ -57,7 +57,7 @@ $(READY): constraints.txt pyproject.toml
 
 $(PEERS)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(PEERS)
-	$(PEERS)/bin/python -m pip install --quiet -e '.[bench,bench-peers]'
+	$(PEERS)/bin/python -m pip install --quiet -e '.[bench-peers]'
 	@touch $@
 
 clean:

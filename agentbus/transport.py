@@ -118,8 +118,8 @@ class Stored:
 class Job(Protocol):
     """One delivery of a stored message, to be settled once: by `ack`, `retry` or `discard`.
 
-    Settling is at most once on the wire: a settlement that is lost, or made while there is no link, leads to a
-    further delivery, never to a loss. Settling a second time does nothing.
+    Settling is at most once on the wire: a settlement that is lost, made while there is no link, or not written yet
+    by a broker that dies, leads to a further delivery, never to a loss. Settling a second time does nothing.
     """
 
     @property

@@ -76,7 +76,6 @@ async def consuming_goes_on(ground: Ground) -> None:
     await broker_back(ground, link)
     await store(link, subject, [b"3"])
     await ground.until(lambda: {b"2", b"3"} <= set(worker.bodies[2:]), "jobs after the outage", within_s=20.0)
-    require(worker.bodies.count(b"1") == 1, "an acknowledged job was delivered again")
 
 
 @promise("store tries again until its time is over, across a reconnect, and stores once", deadline_s=40.0)
