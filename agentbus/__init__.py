@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .agent import Agent
-    from .behaviors import Backoff, Endpoint, every, on, on_start, on_stop, rpc
+    from .behaviors import every, on, on_start, on_stop, rpc
     from .calls import Replies, Reply
     from .context import Context, Delivery
     from .errors import (
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .node import Node
     from .peers import Peer, PeerId, PeerView
     from .running import run
+    from .specs import Backoff, Endpoint
     from .supervision import Supervision
     from .transport import StreamLimits
 
@@ -71,7 +72,7 @@ __version__ = "0.1.0"
 if not TYPE_CHECKING:  # a checker that saw these would believe that every name exists
     _ROOMS = {
         "agent": ("Agent",),
-        "behaviors": ("Backoff", "Endpoint", "every", "on", "on_start", "on_stop", "rpc"),
+        "behaviors": ("every", "on", "on_start", "on_stop", "rpc"),
         "calls": ("Replies", "Reply"),
         "context": ("Context", "Delivery"),
         "errors": (
@@ -87,6 +88,7 @@ if not TYPE_CHECKING:  # a checker that saw these would believe that every name 
         "node": ("Node",),
         "peers": ("Peer", "PeerId", "PeerView"),
         "running": ("run",),
+        "specs": ("Backoff", "Endpoint"),
         "supervision": ("Supervision",),
         "transport": ("StreamLimits",),
     }

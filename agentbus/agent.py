@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from .behaviors import Behaviors, specs_of
+from .behaviors import specs_of
+from .specs import Behaviors
 from .supervision import Supervision
 
 if TYPE_CHECKING:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from .behaviors import RpcSpec
 from .context import Context
 from .errors import AgentBusError, Busy, HandlerFailed
 from .inbound import Inbound
 from .messages import full_name
 from .middleware import Handler
+from .specs import RpcSpec
 from .worker import SLICE_S, Host, Worker, answer
 
 

@@ -1,6 +1,7 @@
 """A cell: one agent, living on a node.
 
-It builds the agent's workers, subscribes them, runs its ticks and hooks, and carries out what supervision decides.
+It builds the agent's workers, runs its ticks and hooks, and carries out what supervision decides; what they hear is
+`intake`'s.
 A restart builds the agent anew from the arguments it was first made of; its mailboxes and subscriptions stay, so
 that it is never deaf. (The name is Akka's ActorCell.)
 
@@ -20,23 +21,22 @@ from structlog.typing import FilteringBoundLogger
 
 from .agent import Agent, again, mark_hosted
 from .answering import RequestWorker
-from .behaviors import EverySpec, OnSpec, RpcSpec
 from .context import Context
 from .discovery import describe
 from .durable import DurableWorker
-from .errors import AgentStopped, Closed, SchemaMismatch
+from .errors import AgentStopped, Closed
 from .inbound import Inbound
-from .messages import full_name, said
+from .intake import Intake, Realm
+from .messages import said
 from .middleware import Handler, Middleware, stack
 from .peers import PeerView
 from .port import Port
-from .routes import Cancel, Routes
+from .reporting import Reporting
+from .specs import Behaviors, OnSpec, RpcSpec
 from .statistics import AgentStatistics, Counters
-from .streams import DurableStreams
-from .subjects import Subjects, type_token
 from .supervision import Decision, Escalate, Restart, Resume, Supervision, decide, recent
-from .transport import ConsumerSpec, Consumption, Job
-from .worker import EventWorker, Worker, answer
+from .ticking import tick
+from .worker import EventWorker, Worker
 
 HOOK_S = 5.0
 """Seconds that `@on_stop` may take."""
@@ -44,15 +44,13 @@ HOOK_S = 5.0
 State = Literal["new", "starting", "running", "restarting", "stopping", "stopped", "failed"]
 
 
-class Hosting(Protocol):
+class Hosting(Realm, Protocol):
     """The node's side of a cell."""
 
     name: str
     epoch: int
-    routes: Routes
-    streams: DurableStreams
-    subjects: Subjects
     middleware: tuple[Middleware, ...]
+    reporting: Reporting
 
     @property
     def log(self) -> FilteringBoundLogger: ...
@@ -60,14 +58,6 @@ class Hosting(Protocol):
     def peers(self) -> PeerView: ...
     def make_rng(self, name: str) -> random.Random:
         """A source of chance for the agent of that name."""
-        ...
-
-    def behavior_failed(self, agent: str, behavior: str, error: Exception, decision: str) -> None:
-        """To be logged and published."""
-        ...
-
-    def messages_dropped(self, agent: str, behavior: str, count: int, why: str) -> None:
-        """To be logged."""
         ...
 
     def agent_ended(self, agent: str, error: AgentStopped | None, escalate: bool) -> None:
@@ -86,9 +76,8 @@ class AgentCell:
     """
 
     __slots__ = (
-        "_cancels",
-        "_consumptions",
         "_draining",
+        "_intake",
         "_lifecycle",
         "_log",
         "_node",
@@ -103,7 +92,6 @@ class AgentCell:
         "restart_count",
         "state",
         "ticks",
-        "unhandled",
         "workers",
     )
 
@@ -115,11 +103,9 @@ class AgentCell:
         self._policy = supervision or agent.supervision
         self.state: State = "new"
         self.workers: dict[str, Worker] = {}
-        self.unhandled = 0
         self.restart_count = 0
         self._restarts: tuple[float, ...] = ()
-        self._cancels: list[Cancel] = []
-        self._consumptions: list[Consumption] = []
+        self._intake = Intake(self, node)
         self._tickers: list[asyncio.Task[None]] = []
         self._lifecycle: asyncio.Task[None] | None = None
         self._log: FilteringBoundLogger | None = None
@@ -163,18 +149,18 @@ class AgentCell:
         return self._rng
 
     def dropped(self, behavior: str, count: int, why: str) -> None:
-        self._node.messages_dropped(self.name, behavior, count, why)
+        self._node.reporting.messages_dropped(self.name, behavior, count, why)
 
     async def dead_letter(self, inbound: Inbound, behavior: str, error: BaseException) -> None:
         await self._node.streams.bury(inbound, self.name, behavior, error)
 
     def failed(self, behavior: str, error: Exception) -> None:
         if self.state not in ("starting", "running"):
-            self._node.behavior_failed(self.name, behavior, error, self.state)
+            self._node.reporting.behavior_failed(self.name, behavior, error, self.state)
             return
         now = self.port.bus.loop.time()
         decision = decide(self._policy, self._restarts, error, now)
-        self._node.behavior_failed(self.name, behavior, error, type(decision).__name__.lower())
+        self._node.reporting.behavior_failed(self.name, behavior, error, type(decision).__name__.lower())
         self._carry_out(decision, error, now)
 
     # -- starting --------------------------------------------------------------------------------------------------
@@ -192,10 +178,10 @@ class AgentCell:
         await self._bring_up(rebuild=False)
         try:
             self._still_starting()
-            await self._subscribe()
+            await self._intake.begin()
             self._still_starting()
         except BaseException:
-            self._end_intake()
+            self._intake.end()
             self.state = "failed"
             await self._run_stop_hooks()
             raise
@@ -226,7 +212,7 @@ class AgentCell:
                 self._still_starting()
                 now = self.port.bus.loop.time()
                 decision = decide(self._policy, self._restarts, error, now, resumable=False)
-                self._node.behavior_failed(self.name, step, error, type(decision).__name__.lower())
+                self._node.reporting.behavior_failed(self.name, step, error, type(decision).__name__.lower())
                 if not isinstance(decision, Restart):
                     text = f"agent {self.name!r} could not start: {type(error).__name__}: {said(error)}"
                     escalate = isinstance(decision, Escalate)
@@ -251,6 +237,19 @@ class AgentCell:
             else:
                 self.workers[key] = RequestWorker(self, spec, handler)
 
+    @property
+    def behaviors(self) -> Behaviors:
+        return self.agent.behaviors
+
+    def worker_of(self, spec: OnSpec | RpcSpec) -> Worker:
+        """The worker of a behavior."""
+        return self.workers[self._key(spec)]
+
+    @property
+    def unhandled(self) -> int:
+        """Messages sent to this agent by name that it has no behavior for."""
+        return self._intake.unhandled
+
     def _key(self, spec: OnSpec | RpcSpec) -> str:
         """The method's name, and what it hears where several `@on` are on one method."""
         if isinstance(spec, RpcSpec) or sum(other.name == spec.name for other in self.agent.behaviors.on) == 1:
@@ -261,98 +260,14 @@ class AgentCell:
         self.state = "running"
         loop = self.port.bus.loop
         self._tickers = [
-            loop.create_task(self._tick(spec), name=f"{self.name}.{spec.name}") for spec in self.agent.behaviors.every
+            loop.create_task(
+                tick(self, spec, getattr(self.agent, spec.name), self.ticks.setdefault(spec.name, Counters())),
+                name=f"{self.name}.{spec.name}",
+            )
+            for spec in self.agent.behaviors.every
         ]
         for worker in self.workers.values():
             worker.resume()
-
-    async def _subscribe(self) -> None:
-        bus, routes, subjects = self.port.bus, self._node.routes, self._node.subjects
-        behaviors = self.agent.behaviors
-        if not (behaviors.on or behaviors.rpc):
-            return
-        to_agent = bus.listen(subjects.to_agent(self.name), self._directed, "", self.name)
-        self._cancels.append(to_agent.drain)
-        for spec in behaviors.rpc:
-            name = full_name(spec.type)
-            offer = self.workers[self._key(spec)].offer
-            self._cancels.append(bus.listen(subjects.any(name), offer, name, "any").drain)
-            self._cancels.append(routes.plain(subjects.all(name), name, offer))
-        for spec in behaviors.on:
-            worker = self.workers[self._key(spec)]
-            name = full_name(spec.type)
-            if isinstance(worker, DurableWorker):
-                await self._consume(spec, worker)
-                continue
-            for subject in subjects.events(name, spec.topic):
-                if spec.queue is None:
-                    self._cancels.append(routes.plain(subject, name, worker.offer))
-                else:
-                    self._cancels.append(routes.queue(subject, name, spec.queue, worker.offer))
-
-    async def _consume(self, spec: OnSpec, worker: DurableWorker) -> None:
-        await self._node.streams.ensure()
-        bus = self.port.bus
-        name = full_name(spec.type)
-
-        def receive(job: Job) -> None:
-            inbound = bus.decode(job.subject, job.body, "", job.headers, name)
-            if inbound is None or len(inbound.frame.payloads) != 1:
-                error = SchemaMismatch(f"not one {name} in a frame")
-                broken = Inbound.foreign_of(job.subject, job.body, "", None, name, bus.loop.time())
-                broken.job = job
-                worker.give_up_unread(broken, error)
-                return
-            inbound.job = job
-            worker.offer(inbound)
-
-        consumer = ConsumerSpec(
-            stream=self._node.streams.log,
-            name=f"{spec.durable}--{type_token(name)}",
-            filters=self._node.subjects.durables(name, spec.topic),
-            ack_wait_s=spec.ack_wait_s,
-            max_in_flight=worker.max_in_flight,
-        )
-        self._consumptions.append(await bus.transport.consume(consumer, receive))
-
-    def _directed(self, inbound: Inbound) -> None:
-        """Something for this agent by name: a request to its `@rpc`, an event to its `@on` of the type."""
-        kind = inbound.frame.type
-        if not inbound.reply:
-            hears = [w for w in self.workers.values() if isinstance(w, EventWorker) and full_name(w.spec.type) == kind]
-            for worker in hears:
-                worker.offer(inbound)
-            if hears:
-                return
-        for spec in self.agent.behaviors.rpc:
-            if full_name(spec.type) == kind:
-                self.workers[self._key(spec)].offer(inbound)
-                return
-        self.unhandled += len(inbound.frame.payloads)
-        self.dropped("", len(inbound.frame.payloads), f"it has no behavior for {kind}")
-        for index in range(len(inbound.frame.payloads)):
-            answer(self, inbound, index, SchemaMismatch(f"agent {self.name!r} has no @rpc for {kind}"))
-
-    async def _tick(self, spec: EverySpec) -> None:
-        loop = self.port.bus.loop
-        due = loop.time() + (0.0 if spec.immediately else spec.period_s)
-        counters = self.ticks.setdefault(spec.name, Counters())
-        while True:
-            shift = self.rng.uniform(-0.5, 0.5) * spec.jitter * spec.period_s if spec.jitter else 0.0
-            await asyncio.sleep(max(0.0, due + shift - loop.time()))
-            began = loop.time()
-            try:
-                await getattr(self.agent, spec.name)(Context(self))
-                counters.handled += 1
-            except Exception as error:
-                counters.failed += 1
-                counters.last_error = f"{type(error).__name__}: {said(error)}"[:500]
-                self.failed(spec.name, error)
-                if self.state != "running":
-                    return
-            finally:
-                counters.busy_s += loop.time() - began
-            due = max(due + spec.period_s, loop.time())
 
     # -- failing ---------------------------------------------------------------------------------------------------
 
@@ -388,7 +303,7 @@ class AgentCell:
 
     def _give_up(self, error: AgentStopped, *, escalate: bool, tell: bool = True) -> None:
         self.state = "failed"
-        self._end_intake()
+        self._intake.end()
         self._interrupt()
         for worker in self.workers.values():
             worker.reject_waiting("the agent was given up")
@@ -414,7 +329,7 @@ class AgentCell:
         self.state = "stopping" if self.state != "failed" else "failed"
         for ticker in self._tickers:
             ticker.cancel()
-        self._end_intake()
+        self._intake.end()
 
     def refuse_waiting(self) -> None:
         """Answers waiting requests with `Busy` and gives waiting durable events back; live events stay."""
@@ -455,16 +370,9 @@ class AgentCell:
         self._draining = self._started = False
         if self._lifecycle is not None:
             self._lifecycle.cancel()
-        self._end_intake()
+        self._intake.end()
         self._interrupt()
         mark_hosted(self.agent, False)
-
-    def _end_intake(self) -> None:
-        for consumption in self._consumptions:
-            consumption.stop()
-        for cancel in self._cancels:
-            cancel()
-        self._consumptions, self._cancels = [], []
 
     async def _run_stop_hooks(self) -> None:
         if not self._started:
@@ -475,7 +383,7 @@ class AgentCell:
                 async with asyncio.timeout(HOOK_S):
                     await getattr(self.agent, hook.name)(Context(self))
             except Exception as error:
-                self._node.behavior_failed(self.name, hook.name, error, self.state)
+                self._node.reporting.behavior_failed(self.name, hook.name, error, self.state)
 
     # -- statistics ------------------------------------------------------------------------------------------------
 

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .behaviors import Behaviors, OnSpec
 from .messages import full_name
+from .specs import Behaviors, OnSpec
 from .statistics import AgentStatistics, Counters
 from .subjects import Subjects
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 
-from .behaviors import OnSpec
 from .context import Context
 from .errors import AgentBusError, HandlerFailed, SchemaMismatch, StorageFailed
 from .inbound import Inbound
 from .middleware import Handler
+from .specs import OnSpec
 from .worker import SLICE_S, Host, Worker
 
 MAX_IN_FLIGHT = 256

@@ -14,7 +14,6 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Self
 
 import structlog
@@ -23,50 +22,27 @@ from structlog.typing import FilteringBoundLogger
 from .agent import Agent, default_name, is_hosted
 from .bus import MAX_HOPS, Bus
 from .cell import AgentCell
-from .discovery import AgentInfo, asked, response
-from .discovery import subjects as discovery_subjects
+from .discovery import AgentInfo
 from .errors import AgentBusError, AgentExists, AgentNotFound, AgentStopped, Closed, ConfigurationError, NotConnected
-from .messages import AgentFailed, clip, full_name, said
+from .messages import AgentFailed, full_name
 from .middleware import Middleware
-from .peers import Peer, PeerId, PeerView
+from .peers import PeerView
 from .port import Port
-from .reports import Reports
+from .presence import Presence
+from .reporting import Reporting
 from .routes import Routes
 from .speaking import Speaker
 from .statistics import AgentStatistics, NodeStatistics
 from .streams import DurableStreams
 from .subjects import Subjects, check_name
 from .supervision import Supervision
-from .transport import FrameGuard, Headers, LinkState, StreamLimits, Subscription, Transport
+from .transport import FrameGuard, LinkState, StreamLimits, Transport
 from .transports import open_transport
 
 DRAIN_S = 5.0
 """Seconds that handlers may go on after a node has been asked to stop."""
 EVENTS_S = 0.5
 """Seconds of those in which live events that wait are still handled."""
-
-
-class LocalPeers:
-    """The peers that a node knows without asking anybody: its own agents."""
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-
-    def alive(self) -> Sequence[Peer]:
-        """This node's running agents, by name."""
-        return [
-            Peer(
-                id=PeerId(name, self._node.epoch),
-                node=self._node.name,
-                answers=tuple(full_name(spec.type) for spec in cell.agent.behaviors.rpc),
-            )
-            for name, cell in sorted(self._node.cells.items())
-            if cell.running
-        ]
-
-    def get(self, name: str) -> Peer | None:
-        """This node's running agent of that name."""
-        return next((peer for peer in self.alive() if peer.id.name == name), None)
 
 
 class Node(Speaker):
@@ -117,8 +93,9 @@ class Node(Speaker):
         self.subjects = Subjects(realm)
         self.epoch = int(clock() * 1000)
         self.middleware = tuple(middleware)
-        self.peers: PeerView = peers or LocalPeers(self)
         self.cells: dict[str, AgentCell] = {}
+        self._presence = Presence(self.name, realm, self.epoch, self.cells)
+        self.peers: PeerView = peers or self._presence
         self._transport = transport or open_transport(url, name=self.name)
         self._clock = clock
         self._agents = agents
@@ -128,10 +105,8 @@ class Node(Speaker):
         self._drain_s = drain_s
         self._log: FilteringBoundLogger | None = None
         self._state = "new"
-        self._discovery: list[Subscription] = []
         self._stopping: asyncio.Event | None = None
         self._given_up: AgentStopped | None = None
-        self._coalesced = 0
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -167,22 +142,22 @@ class Node(Speaker):
         self.log.info("node started", url=self._transport.url, agents=len(self.cells))
 
     def _open_bus(self) -> None:
+        self.reporting = Reporting(self.name, self.log, self._publish_failure)
         self.bus = Bus(
             self._transport,
             self.subjects,
             node=self.name,
             epoch=self.epoch,
             clock_us=lambda: int(self._clock() * 1e6),
-            on_malformed=self._on_malformed,
+            on_malformed=self.reporting.malformed,
             guard=self._guard,
             max_hops=self._max_hops,
         )
-        self.reports = Reports(self.bus.loop)
-        self.routes = Routes(self.bus, self._on_coalesced)
         self.streams = DurableStreams(self._transport, self.subjects, self._limits)
         self.port = Port(self.bus, self.name, self.streams.ensure)
+        self.routes = Routes(self.bus, self.reporting.coalesced)
         self.bus.open()
-        self._discovery = [self._transport.subscribe(subject, self._on_asked) for subject in discovery_subjects()]
+        self._presence.open(self._transport)
 
     async def stop(self) -> None:
         """Drains and closes. A second call does nothing."""
@@ -193,8 +168,7 @@ class Node(Speaker):
             if began == "running":
                 await self._drain()
         finally:
-            for subscription in self._discovery:
-                subscription.unsubscribe()
+            self._presence.close()
             if hasattr(self, "bus"):
                 self.bus.close()
             await self._transport.close()
@@ -231,8 +205,7 @@ class Node(Speaker):
         self._state = "stopping"
         for cell in self.cells.values():
             cell.abort()
-        for subscription in self._discovery:
-            subscription.unsubscribe()
+        self._presence.close()
         if hasattr(self, "bus"):
             self.bus.close()
         await self._transport.close(timeout_s=0.0)
@@ -301,9 +274,7 @@ class Node(Speaker):
 
     async def remove(self, name: str) -> None:
         """Stops one agent: what waits is answered, what runs may finish. Raises `AgentNotFound`."""
-        cell = self.cells.get(name)
-        if cell is None:
-            raise AgentNotFound(f"node {self.name!r} hosts no agent {name!r}")
+        cell = self._cell(name)
         cell.begin_stop()
         cell.refuse_waiting()
         if tasks := cell.tasks():
@@ -327,20 +298,7 @@ class Node(Speaker):
 
     def info(self, name: str) -> AgentInfo:
         """What an agent of this node tells of itself. Raises `AgentNotFound`."""
-        cell = self.cells.get(name)
-        if cell is None:
-            raise AgentNotFound(f"node {self.name!r} hosts no agent {name!r}")
-        return AgentInfo(
-            name=name,
-            id=f"{self.name}-{name}-{self.epoch:x}",
-            node=self.name,
-            realm=self.subjects.realm,
-            epoch=self.epoch,
-            version=cell.agent.version,
-            description=cell.agent.description,
-            started=datetime.fromtimestamp(self.epoch / 1000, UTC).isoformat().replace("+00:00", "Z"),
-            behaviors=cell.agent.behaviors,
-        )
+        return self._presence.info(self._cell(name))
 
     def statistics(self) -> NodeStatistics:
         """The counts of this moment."""
@@ -355,66 +313,22 @@ class Node(Speaker):
             malformed=counters.malformed,
             lost=counters.lost,
             unhandled=sum(cell.unhandled for cell in self.cells.values()),
-            coalesced=self._coalesced,
+            coalesced=self.reporting.coalesced_messages,
             open_calls=len(self.bus.calls),
             agents={name: cell.statistics() for name, cell in self.cells.items()},
         )
 
     def agent_statistics(self, name: str) -> AgentStatistics:
         """One agent's counts. Raises `AgentNotFound`."""
-        if name not in self.cells:
-            raise AgentNotFound(f"node {self.name!r} hosts no agent {name!r}")
-        return self.cells[name].statistics()
+        return self._cell(name).statistics()
 
-    def _on_asked(self, subject: str, body: bytes, reply: str, headers: Headers | None) -> None:
-        question = asked(subject)
-        if question is None or not reply:
-            return
-        verb, name, identity = question
-        for cell in [self.cells.get(name)] if name else list(self.cells.values()):
-            if cell is None or not cell.running:
-                continue
-            info = self.info(cell.name)
-            if identity in ("", info.id):
-                with suppress(NotConnected, Closed):
-                    self._transport.send(reply, response(verb, info, cell.statistics()))
+    def _cell(self, name: str) -> AgentCell:
+        cell = self.cells.get(name)
+        if cell is None:
+            raise AgentNotFound(f"node {self.name!r} hosts no agent {name!r}")
+        return cell
 
     # -- what cells, routes and the bus report ---------------------------------------------------------------------
-
-    def behavior_failed(self, agent: str, behavior: str, error: Exception, decision: str) -> None:
-        """Logs a failure and tells the realm, at most once a second for each agent."""
-        count = self.reports.due(("failed", agent, behavior))
-        if not count:
-            return
-        expected = isinstance(error, AgentBusError)
-        log = self.log.bind(
-            agent=agent,
-            behavior=behavior,
-            decision=decision,
-            count=count,
-            error=f"{type(error).__name__}: {said(error)}",
-        )
-        if expected:
-            log.info("behavior declined")
-            return
-        log.error("behavior failed", exc_info=error)
-        event = AgentFailed(
-            agent=agent,
-            node=self.name,
-            behavior=behavior,
-            error_type=type(error).__name__,
-            text=clip(said(error), 500),
-            count=count,
-            decision=decision,
-        )
-        with suppress(AgentBusError):
-            self.port.put_alone(self.subjects.event(full_name(event), agent), event, 0, "")
-
-    def messages_dropped(self, agent: str, behavior: str, count: int, why: str) -> None:
-        """Logs dropped messages, at most once a second for each behavior."""
-        total = self.reports.due(("dropped", agent, behavior), count)
-        if total:
-            self.log.warning("messages dropped", agent=agent, behavior=behavior, count=total, why=why)
 
     def agent_ended(self, agent: str, error: AgentStopped | None, escalate: bool) -> None:
         """Supervision gave an agent up; the node ends with it when that was the last, or it escalates."""
@@ -424,20 +338,9 @@ class Node(Speaker):
             if self._stopping is not None and self._state == "running":
                 self._stopping.set()
 
-    def _on_malformed(self, subject: str, error: AgentBusError) -> None:
-        count = self.reports.due(("malformed", subject, ""))
-        if count:
-            self.log.warning("malformed message dropped", subject=subject, error=str(error), count=count)
-
-    def _on_coalesced(self, subject: str, count: int) -> None:
-        self._coalesced += count
-        if self.reports.once(("coalesced", subject, "")):
-            self.log.warning(
-                "a queue group got several messages in one frame: its members on this node share them",
-                subject=subject,
-                count=count,
-                remedy="publish(..., spread=True) shares a burst among all members",
-            )
+    def _publish_failure(self, event: AgentFailed) -> None:
+        with suppress(AgentBusError):
+            self.port.put_alone(self.subjects.event(full_name(event), event.agent), event, 0, "")
 
     def _on_link(self, state: LinkState, why: str) -> None:
         expected = state in (LinkState.CONNECTED, LinkState.CONNECTING) or self._state in ("stopping", "stopped")

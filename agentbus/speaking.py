@@ -12,11 +12,11 @@ from typing import Any, TypeVar, cast, overload
 
 from google.protobuf.message import Message
 
-from .behaviors import Endpoint
 from .calls import Replies
 from .errors import ConfigurationError, DefinitionError
 from .messages import full_name, is_message_type
 from .port import MAX_LANES, Port, Route, serialize
+from .specs import Endpoint
 from .subjects import check_subject
 from .transport import Stored
 

@@ -16,13 +16,13 @@ from typing import Protocol
 
 from google.protobuf.message import DecodeError, Message
 
-from .behaviors import OnSpec, RpcSpec
 from .context import Context, Surroundings
 from .errors import AgentBusError, SchemaMismatch
 from .inbound import Inbound
 from .mailbox import Mailbox, part
 from .messages import full_name, parse_json, said
 from .middleware import Handler
+from .specs import OnSpec, RpcSpec
 from .statistics import Counters
 
 SLICE_S = 0.002

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentbus import Agent, Backoff, Context, Endpoint, every, on, on_start, on_stop, rpc
-from agentbus.behaviors import MAILBOX, EverySpec, LifecycleSpec, OnSpec, RpcSpec, specs_of
+from agentbus.behaviors import specs_of
 from agentbus.errors import DefinitionError
+from agentbus.specs import MAILBOX, EverySpec, LifecycleSpec, OnSpec, RpcSpec
 from examples.climate.v1.climate_pb2 import Alarm, Reading, TargetReply, TargetRequest
 
 

@@ -1,0 +1,141 @@
+"""What one agent hears: its subscriptions, its durable consumers, and who of its workers gets what.
+
+Interest ends by draining: what the broker had given to this agent before it knew still comes in, and is answered.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from .durable import DurableWorker
+from .errors import SchemaMismatch
+from .inbound import Inbound
+from .messages import full_name
+from .routes import Cancel, Routes
+from .specs import Behaviors, OnSpec, RpcSpec
+from .streams import DurableStreams
+from .subjects import Subjects, type_token
+from .transport import ConsumerSpec, Consumption, Job
+from .worker import EventWorker, Host, Worker, answer
+
+
+class Realm(Protocol):
+    """What a node shares among its agents to hear by."""
+
+    routes: Routes
+    streams: DurableStreams
+    subjects: Subjects
+
+
+class Listening(Host, Protocol):
+    """The agent's side of an intake."""
+
+    workers: dict[str, Worker]
+
+    @property
+    def behaviors(self) -> Behaviors:
+        """What the agent does."""
+        ...
+
+    def worker_of(self, spec: OnSpec | RpcSpec) -> Worker:
+        """The worker of a behavior."""
+        ...
+
+
+class Intake:
+    """The ears of one agent.
+
+    Args:
+        host: the agent's side; its workers are there when `begin` is called.
+        realm: the node's side.
+
+    Attributes:
+        unhandled: messages sent to this agent by name that it has no behavior for.
+    """
+
+    __slots__ = ("_cancels", "_consumptions", "_host", "_realm", "unhandled")
+
+    def __init__(self, host: Listening, realm: Realm) -> None:
+        self._host = host
+        self._realm = realm
+        self._cancels: list[Cancel] = []
+        self._consumptions: list[Consumption] = []
+        self.unhandled = 0
+
+    async def begin(self) -> None:
+        """Begins to hear. Raises `StorageFailed`, `NotConnected` when a durable consumer can't be had."""
+        host, routes, subjects = self._host, self._realm.routes, self._realm.subjects
+        bus = host.port.bus
+        behaviors = host.behaviors
+        if not (behaviors.on or behaviors.rpc):
+            return
+        self._cancels.append(bus.listen(subjects.to_agent(host.name), self._directed, "", host.name).drain)
+        for spec in behaviors.rpc:
+            name = full_name(spec.type)
+            offer = host.worker_of(spec).offer
+            self._cancels.append(bus.listen(subjects.any(name), offer, name, "any").drain)
+            self._cancels.append(routes.plain(subjects.all(name), name, offer))
+        for spec in behaviors.on:
+            worker = host.worker_of(spec)
+            name = full_name(spec.type)
+            if isinstance(worker, DurableWorker):
+                await self._consume(spec, worker)
+                continue
+            for subject in subjects.events(name, spec.topic):
+                if spec.queue is None:
+                    self._cancels.append(routes.plain(subject, name, worker.offer))
+                else:
+                    self._cancels.append(routes.queue(subject, name, spec.queue, worker.offer))
+
+    def end(self) -> None:
+        """Ends all interest; a second call does nothing."""
+        for consumption in self._consumptions:
+            consumption.stop()
+        for cancel in self._cancels:
+            cancel()
+        self._consumptions, self._cancels = [], []
+
+    async def _consume(self, spec: OnSpec, worker: DurableWorker) -> None:
+        await self._realm.streams.ensure()
+        bus = self._host.port.bus
+        name = full_name(spec.type)
+
+        def receive(job: Job) -> None:
+            inbound = bus.decode(job.subject, job.body, "", job.headers, name)
+            if inbound is None or len(inbound.frame.payloads) != 1:
+                error = SchemaMismatch(f"not one {name} in a frame")
+                broken = Inbound.foreign_of(job.subject, job.body, "", None, name, bus.loop.time())
+                broken.job = job
+                worker.give_up_unread(broken, error)
+                return
+            inbound.job = job
+            worker.offer(inbound)
+
+        consumer = ConsumerSpec(
+            stream=self._realm.streams.log,
+            name=f"{spec.durable}--{type_token(name)}",
+            filters=self._realm.subjects.durables(name, spec.topic),
+            ack_wait_s=spec.ack_wait_s,
+            max_in_flight=worker.max_in_flight,
+        )
+        self._consumptions.append(await bus.transport.consume(consumer, receive))
+
+    def _directed(self, inbound: Inbound) -> None:
+        """Something for this agent by name: a request to its `@rpc`, an event to its `@on` of the type."""
+        host = self._host
+        kind = inbound.frame.type
+        if not inbound.reply:
+            hears = [w for w in host.workers.values() if isinstance(w, EventWorker) and full_name(w.spec.type) == kind]
+            for worker in hears:
+                worker.offer(inbound)
+            if hears:
+                return
+        for spec in host.behaviors.rpc:
+            if full_name(spec.type) == kind:
+                host.worker_of(spec).offer(inbound)
+                return
+        count = len(inbound.frame.payloads)
+        self.unhandled += count
+        host.dropped("", count, f"it has no behavior for {kind}")
+        for index in range(count):
+            answer(host, inbound, index, SchemaMismatch(f"agent {host.name!r} has no @rpc for {kind}"))

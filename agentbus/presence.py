@@ -1,0 +1,85 @@
+"""What a node tells of its agents: to whoever asks on ``$SRV``, and to its own contexts as the peers it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from .cell import AgentCell
+from .discovery import AgentInfo, asked, response, subjects
+from .errors import Closed, NotConnected
+from .messages import full_name
+from .peers import Peer, PeerId
+from .transport import Headers, Subscription, Transport
+
+
+class Presence:
+    """One node's. As a `PeerView` it knows what it knows without asking anybody: the node's own running agents.
+
+    Args:
+        node, realm, epoch: whose.
+        cells: its agents, by name; read when asked.
+    """
+
+    def __init__(self, node: str, realm: str, epoch: int, cells: Mapping[str, AgentCell]) -> None:
+        self._node = node
+        self._realm = realm
+        self._epoch = epoch
+        self._cells = cells
+        self._transport: Transport | None = None
+        self._subscriptions: list[Subscription] = []
+
+    def open(self, transport: Transport) -> None:
+        """Begins to answer."""
+        self._transport = transport
+        self._subscriptions = [transport.subscribe(subject, self._answer) for subject in subjects()]
+
+    def close(self) -> None:
+        """Ends answering; a second call does nothing."""
+        for subscription in self._subscriptions:
+            subscription.unsubscribe()
+        self._subscriptions = []
+
+    def alive(self) -> Sequence[Peer]:
+        """This node's running agents, by name."""
+        return [
+            Peer(
+                id=PeerId(name, self._epoch),
+                node=self._node,
+                answers=tuple(full_name(spec.type) for spec in cell.agent.behaviors.rpc),
+            )
+            for name, cell in sorted(self._cells.items())
+            if cell.running
+        ]
+
+    def get(self, name: str) -> Peer | None:
+        """This node's running agent of that name."""
+        return next((peer for peer in self.alive() if peer.id.name == name), None)
+
+    def info(self, cell: AgentCell) -> AgentInfo:
+        """What an agent tells of itself."""
+        return AgentInfo(
+            name=cell.name,
+            id=f"{self._node}-{cell.name}-{self._epoch:x}",
+            node=self._node,
+            realm=self._realm,
+            epoch=self._epoch,
+            version=cell.agent.version,
+            description=cell.agent.description,
+            started=datetime.fromtimestamp(self._epoch / 1000, UTC).isoformat().replace("+00:00", "Z"),
+            behaviors=cell.agent.behaviors,
+        )
+
+    def _answer(self, subject: str, body: bytes, reply: str, headers: Headers | None) -> None:
+        question = asked(subject)
+        if question is None or not reply or self._transport is None:
+            return
+        verb, name, identity = question
+        for cell in [self._cells.get(name)] if name else list(self._cells.values()):
+            if cell is None or not cell.running:
+                continue
+            info = self.info(cell)
+            if identity in ("", info.id):
+                with suppress(NotConnected, Closed):
+                    self._transport.send(reply, response(verb, info, cell.statistics()))
