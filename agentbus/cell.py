@@ -204,8 +204,9 @@ class AgentCell:
                     mark_hosted(self.agent, True)
                     self._bind()
                     step = "on_start"
-                for hook in self.agent.behaviors.start:
-                    await getattr(self.agent, hook.name)(Context(self))
+                async with asyncio.timeout(self._policy.start_s):
+                    for hook in self.agent.behaviors.start:
+                        await getattr(self.agent, hook.name)(Context(self))
                 self._started = True
                 return
             except Exception as error:

@@ -160,8 +160,10 @@ class Node(Speaker):
         self._presence.open(self._transport)
 
     async def stop(self) -> None:
-        """Drains and closes. A second call does nothing."""
+        """Drains and closes. A second call returns when the first is done."""
         if self._state in ("stopping", "stopped"):
+            if self._stopping is not None:
+                await self._stopping.wait()
             return
         began, self._state = self._state, "stopping"
         try:

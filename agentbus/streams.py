@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
+from .errors import PayloadTooLarge
 from .inbound import Inbound
 from .messages import said
 from .subjects import Subjects
@@ -17,6 +18,8 @@ DEAD_REASON = "Agentbus-Dead-Reason"
 DEAD_BEHAVIOR = "Agentbus-Dead-Behavior"
 DEAD_ATTEMPTS = "Agentbus-Dead-Attempts"
 DEAD_SEQUENCE = "Agentbus-Dead-Sequence"
+DEAD_BODY = "Agentbus-Dead-Body"
+"""Set when the event was too large to travel with the reason: it stands in the log, at its sequence."""
 
 
 class DurableStreams:
@@ -66,5 +69,11 @@ class DurableStreams:
         headers[DEAD_ATTEMPTS] = str(job.attempt)
         headers[DEAD_SEQUENCE] = str(job.sequence)
         identity = f"dead:{agent}.{behavior}:{job.sequence}"
-        await self._transport.store(self._subjects.dead(job.subject), job.body, message_id=identity, headers=headers)
+        subject = self._subjects.dead(job.subject)
+        try:
+            await self._transport.store(subject, job.body, message_id=identity, headers=headers)
+        except PayloadTooLarge:
+            # The event alone filled a message: the letter says where it stands in the log.
+            short = {name: value for name, value in headers.items() if name.startswith("Agentbus-Dead-")}
+            await self._transport.store(subject, b"", message_id=identity, headers={**short, DEAD_BODY: "in the log"})
         job.discard()

@@ -51,6 +51,7 @@ class Supervision:
         backoff_s: the second restart within the window waits that long, each further one twice as long as the one
             before; the first is immediate.
         max_backoff_s: no wait is longer.
+        start_s: seconds that the `@on_start` hooks may take together; longer is a failure.
     """
 
     max_restarts: int = 3
@@ -59,9 +60,16 @@ class Supervision:
     on_failure: Literal["restart", "resume"] = "restart"
     backoff_s: float = 0.1
     max_backoff_s: float = 10.0
+    start_s: float = 60.0
 
     def __post_init__(self) -> None:
-        if self.max_restarts < 0 or self.within_s <= 0 or self.backoff_s < 0 or self.max_backoff_s < 0:
+        if (
+            self.max_restarts < 0
+            or self.within_s <= 0
+            or self.start_s <= 0
+            or self.backoff_s < 0
+            or self.max_backoff_s < 0
+        ):
             raise ConfigurationError(f"{self}: max_restarts, backoff_s and max_backoff_s must be >= 0 and within_s > 0")
         if self.then not in ("stop", "escalate") or self.on_failure not in ("restart", "resume"):
             raise ConfigurationError(f"{self}: then is 'stop' or 'escalate', on_failure is 'restart' or 'resume'")

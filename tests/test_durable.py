@@ -20,7 +20,7 @@ from agentbus.errors import (
 )
 from agentbus.streams import DEAD_ATTEMPTS, DEAD_BEHAVIOR, DEAD_REASON, DEAD_SEQUENCE
 from agentbus.testing import Simulation
-from agentbus.transport import ConsumerSpec, Job
+from agentbus.transport import ConsumerSpec, Headers, Job
 from agentbus.transports.memory import MemoryBroker, MemoryTransport
 from examples.climate.v1.climate_pb2 import Alarm, Reading
 
@@ -424,3 +424,30 @@ async def test_a_consumer_that_can_not_begin_is_said_to_whoever_added_it(url: st
         assert set(node.cells) == {"b"}
         alarm = Alarm()
         await node.publish(alarm, durable=True)
+
+
+async def test_an_event_that_fills_a_message_gets_a_letter_that_says_where_it_is() -> None:
+    broker = MemoryBroker(max_payload=2000)
+
+    class Fails(Agent):
+        @on(StringValue, durable="fails", max_deliver=1)
+        async def hear(self, event: StringValue, ctx: Context) -> None:
+            raise ValueError("no" * 200)
+
+    letters: list[tuple[bytes, Headers | None]] = []
+    limits = StreamLimits(max_bytes=100_000)
+    async with Node(transport=MemoryTransport(broker), agents=[Fails()], durable=limits) as node:
+        reader = MemoryTransport(broker)
+        await reader.connect()
+        await node.streams.ensure()
+        spec = ConsumerSpec(stream=node.streams.dead, name="reader", filters=("default.dead.>",))
+        await reader.consume(spec, lambda job: letters.append((job.body, job.headers)))
+        stored = await node.publish(say("x" * 1650), durable=True)
+        assert stored is not None
+        await until(lambda: letters)
+        await reader.close()
+    body, headers = letters[0]
+    assert body == b""
+    assert headers is not None
+    assert headers["Agentbus-Dead-Body"] == "in the log"
+    assert headers["Agentbus-Dead-Sequence"] == str(stored.sequence)

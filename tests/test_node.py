@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -1378,3 +1379,55 @@ async def test_failures_while_a_node_stops_are_reported_and_restart_nobody(url: 
             assert node.agent_statistics("late").restarts == 0
             assert node.agent_statistics("late").behaviors["hear"].failed == 1
     assert [entry["decision"] for entry in logs if entry["event"] == "behavior failed"] == ["stopping"]
+
+
+def test_a_start_that_hangs_is_a_failure() -> None:
+    class Hangs(Agent):
+        supervision = Supervision(max_restarts=0, start_s=2.0)
+
+        @on_start
+        async def hang(self, ctx: Context) -> None:
+            await asyncio.Event().wait()
+
+    async def scenario(sim: Simulation) -> None:
+        node = await sim.node("n")
+        began = sim.now()
+        with pytest.raises(AgentStopped, match="could not start"):
+            await node.add(Hangs())
+        assert sim.now() - began == pytest.approx(2.0)
+
+    Simulation(seed=1).run(scenario)
+
+
+async def test_a_second_stop_returns_when_the_first_is_done() -> None:
+    ended: list[str] = []
+
+    class Slow(Agent):
+        @on_stop
+        async def end(self, ctx: Context) -> None:
+            await turns()
+            ended.append("slow")
+
+    node = Node("memory://stops", agents=[Slow()])
+    await node.start()
+    first = asyncio.ensure_future(node.stop())
+    await asyncio.sleep(0)
+    await node.stop()
+    assert ended == ["slow"]
+    await first
+
+
+async def test_handlers_do_not_run_in_the_senders_context_variables() -> None:
+    secret: ContextVar[str] = ContextVar("secret", default="none")
+    seen: list[str] = []
+
+    class Reads(Agent):
+        @rpc(TargetRequest, TargetReply)
+        async def read(self, request: TargetRequest, ctx: Context) -> TargetReply:
+            seen.append(secret.get())
+            return TargetReply()
+
+    async with Node("memory://variables", agents=[Reads()]) as node:
+        secret.set("the sender's")
+        await node.request(TargetRequest(), TargetReply, to="reads")
+    assert seen == ["none"]
