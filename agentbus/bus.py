@@ -56,7 +56,7 @@ class Bus:
         transport: the wire; connected by the node.
         subjects: the realm's subjects.
         node: the node's name.
-        epoch: when this life of the node began, milliseconds since 1970.
+        epoch: when this life of the node began, milliseconds since 1970, and 20 bits of chance below them.
         clock_us: microseconds since 1970.
         guard: seals and opens frames, if there is an identity.
         on_malformed: told of inbound bytes that are not of the protocol: subject and why.

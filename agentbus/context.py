@@ -31,7 +31,7 @@ class Surroundings(Protocol):
 
     @property
     def epoch(self) -> int:
-        """When this life of the node began, milliseconds since 1970."""
+        """When this life of the node began, milliseconds since 1970, and 20 bits of chance below them."""
         ...
 
     @property
@@ -95,7 +95,7 @@ class Context(Speaker):
 
     @property
     def epoch(self) -> int:
-        """When this life of the node began, milliseconds since 1970."""
+        """When this life of the node began, milliseconds since 1970, and 20 bits of chance below them."""
         return self._host.epoch
 
     @property

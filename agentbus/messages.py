@@ -47,6 +47,9 @@ MAX_NUMBER = 2**63
 MAX_FRAME_HOPS = 2**31
 MAX_FRAME_MESSAGES = 16384
 """More messages than that never travel in one frame."""
+EPOCH_CHANCE_BITS = 20
+"""Low bits of an epoch that chance fills: agents of one name on two nodes that begin within one millisecond would
+otherwise give two messages one identity, and a stream would take the second for a duplicate."""
 FAILURE_TYPE: str = Failure.DESCRIPTOR.full_name
 
 M = TypeVar("M", bound=Message)
@@ -70,7 +73,7 @@ class Frame:
     Attributes:
         type: the payloads' full protobuf name.
         source: who sent it; empty for a foreign client.
-        epoch: when the sender's node began, milliseconds since 1970.
+        epoch: when the sender's node began, milliseconds since 1970, and 20 bits of chance below them.
         hops: how many messages caused one another before these.
         sequence: the first message's number.
         time_us: when it was sealed, microseconds since 1970 by the sender's clock.

@@ -24,7 +24,7 @@ from .bus import MAX_HOPS, Bus
 from .cell import AgentCell
 from .discovery import AgentInfo
 from .errors import AgentBusError, AgentExists, AgentNotFound, AgentStopped, Closed, ConfigurationError, NotConnected
-from .messages import AgentFailed, full_name
+from .messages import EPOCH_CHANCE_BITS, AgentFailed, full_name
 from .middleware import Middleware
 from .peers import PeerView
 from .port import Port
@@ -91,7 +91,7 @@ class Node(Speaker):
         self._seed = self._random.getrandbits(64)
         self.name = check_name(name or f"node-{os.getpid()}-{self._random.getrandbits(32):08x}", "node")
         self.subjects = Subjects(realm)
-        self.epoch = int(clock() * 1000)
+        self.epoch = int(clock() * 1000) << EPOCH_CHANCE_BITS | self._random.getrandbits(EPOCH_CHANCE_BITS)
         self.middleware = tuple(middleware)
         self.cells: dict[str, AgentCell] = {}
         self._presence = Presence(self.name, realm, self.epoch, self.cells)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from .cell import AgentCell
 from .discovery import AgentInfo, asked, response, subjects
 from .errors import Closed, NotConnected
-from .messages import full_name
+from .messages import EPOCH_CHANCE_BITS, full_name
 from .peers import Peer, PeerId
 from .transport import Headers, Subscription, Transport
 
@@ -67,7 +67,9 @@ class Presence:
             epoch=self._epoch,
             version=cell.agent.version,
             description=cell.agent.description,
-            started=datetime.fromtimestamp(self._epoch / 1000, UTC).isoformat().replace("+00:00", "Z"),
+            started=datetime.fromtimestamp((self._epoch >> EPOCH_CHANCE_BITS) / 1000, UTC)
+            .isoformat()
+            .replace("+00:00", "Z"),
             behaviors=cell.agent.behaviors,
         )
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from google.protobuf.wrappers_pb2 import StringValue
+from google.protobuf.wrappers_pb2 import Int64Value, StringValue
 
 from agentbus import Agent, Backoff, Context, Delivery, Node, StreamLimits, on, on_start
 from agentbus.errors import (
@@ -451,3 +451,34 @@ async def test_an_event_that_fills_a_message_gets_a_letter_that_says_where_it_is
     assert headers is not None
     assert headers["Agentbus-Dead-Body"] == "in the log"
     assert headers["Agentbus-Dead-Sequence"] == str(stored.sequence)
+
+
+class Numbering(Agent):
+    """Stores what it is told to."""
+
+    @on(Int64Value)
+    async def keep(self, number: Int64Value, ctx: Context) -> None:
+        await ctx.publish(StringValue(value=str(number.value)), durable=True)
+
+
+class Keeper(Agent):
+    """Keeps what was stored."""
+
+    def __init__(self, kept: list[str]) -> None:
+        self.kept = kept
+
+    @on(StringValue, durable="keeper")
+    async def keep(self, text: StringValue, ctx: Context) -> None:
+        self.kept.append(text.value)
+
+
+async def test_agents_of_one_name_whose_nodes_begin_at_once_store_two_events() -> None:
+    kept: list[str] = []
+    url, moment = "memory://twins", 1_800_000_000.0
+    async with (
+        Node(url, agents=[Keeper(kept)]) as node,
+        Node(url, agents=[Numbering()], clock=lambda: moment),
+        Node(url, agents=[Numbering()], clock=lambda: moment),
+    ):
+        await node.publish(Int64Value(value=1))
+        await until(lambda: len(kept) == 2)
