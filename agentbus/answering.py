@@ -10,7 +10,7 @@ from .inbound import Inbound
 from .messages import full_name
 from .middleware import Handler
 from .specs import RpcSpec
-from .worker import SLICE_S, Host, Worker, answer
+from .worker import SLICE_S, Host, Worker, answer, stray
 
 
 class _Alarm:
@@ -35,6 +35,10 @@ class _Alarm:
         self.rang = False
         self.task.uncancel()
         return True
+
+
+def _stopped() -> HandlerFailed:
+    return HandlerFailed("the agent was stopped meanwhile", error_type="Cancelled")
 
 
 class RequestWorker(Worker):
@@ -67,11 +71,14 @@ class RequestWorker(Worker):
                 message = self.parse(inbound, index)
                 reply = await self.handler(message, Context(host, inbound, index))
                 if not isinstance(reply, self.reply_type):
-                    raise TypeError(self._wrong_type(reply))
+                    raise self._wrong_type(reply)
             except asyncio.CancelledError:
-                if not alarm.reset() or alarm.task.cancelling():
-                    stopped = HandlerFailed("the agent was stopped meanwhile", error_type="Cancelled")
-                    answer(host, inbound, index, stopped)
+                rang = alarm.reset()
+                if not rang and (error := stray()) is not None:
+                    self._answer_error(inbound, index, error, parsed=True)
+                    continue
+                if not rang or alarm.task.cancelling():
+                    answer(host, inbound, index, _stopped())
                     counters.dropped += 1
                     raise
                 counters.expired += 1
@@ -88,8 +95,7 @@ class RequestWorker(Worker):
                     bucket.pop(alarm, None)
                 now = time()
                 counters.busy_s += now - began
-            if alarm.rang:
-                alarm.reset()  # the handler went on all the same; what became of it is counted
+            alarm.reset()  # the handler went on all the same; what became of it is counted
             if now - start > SLICE_S:
                 await asyncio.sleep(0)
                 start = now = time()
@@ -104,8 +110,8 @@ class RequestWorker(Worker):
             self.counters.failed += 1
         self.failed(error)
 
-    def _wrong_type(self, reply: object) -> str:
-        return f"{self.spec.name} returned a {type(reply).__name__}, not a {full_name(self.reply_type)}"
+    def _wrong_type(self, reply: object) -> TypeError:
+        return TypeError(f"{self.spec.name} returned a {type(reply).__name__}, not a {full_name(self.reply_type)}")
 
     def reject(self, inbound: Inbound, places: range, why: str) -> None:
         super().reject(inbound, places, why)

@@ -35,7 +35,7 @@ from .reporting import Reporting
 from .specs import Behaviors, OnSpec, RpcSpec
 from .statistics import AgentStatistics, Counters
 from .supervision import Decision, Escalate, Restart, Resume, Supervision, decide, recent
-from .ticking import tick
+from .ticking import call, tick
 from .worker import EventWorker, Worker
 
 HOOK_S = 5.0
@@ -206,7 +206,7 @@ class AgentCell:
                     step = "on_start"
                 async with asyncio.timeout(self._policy.start_s):
                     for hook in self.agent.behaviors.start:
-                        await getattr(self.agent, hook.name)(Context(self))
+                        await call(getattr(self.agent, hook.name), Context(self))
                 self._started = True
                 return
             except Exception as error:
@@ -382,7 +382,7 @@ class AgentCell:
         for hook in self.agent.behaviors.stop:
             try:
                 async with asyncio.timeout(HOOK_S):
-                    await getattr(self.agent, hook.name)(Context(self))
+                    await call(getattr(self.agent, hook.name), Context(self))
             except Exception as error:
                 self._node.reporting.behavior_failed(self.name, hook.name, error, self.state)
 

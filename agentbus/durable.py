@@ -14,7 +14,7 @@ from .errors import AgentBusError, HandlerFailed, SchemaMismatch, StorageFailed
 from .inbound import Inbound
 from .middleware import Handler
 from .specs import OnSpec
-from .worker import SLICE_S, Host, Worker
+from .worker import SLICE_S, Host, Worker, stray
 
 MAX_IN_FLIGHT = 256
 """Jobs a worker holds at most, waiting or running, when its mailbox allows more."""
@@ -93,22 +93,31 @@ class DurableWorker(Worker):
         try:
             await self.handler(message, Context(self.host, inbound, 0, spec.max_deliver))
         except asyncio.CancelledError:
-            self.counters.dropped += 1
-            self._retry(inbound, 0.0)
-            raise
+            error = stray()
+            if error is None:
+                self.counters.dropped += 1
+                self._retry(inbound, 0.0)
+                raise
+            await self._failed(inbound, error)
         except Exception as error:
-            if isinstance(error, AgentBusError):
-                self.counters.refused += 1
-            else:
-                self.counters.failed += 1
-            if job.attempt >= spec.max_deliver:
-                await self._give_up(inbound, error)
-            else:
-                self._retry(inbound, spec.backoff.delay_s(job.attempt))
-            self.failed(error)
+            await self._failed(inbound, error)
         else:
             job.ack()
             self.counters.handled += 1
+
+    async def _failed(self, inbound: Inbound, error: Exception) -> None:
+        """The handler raised: it is tried again, later, or kept with the dead letters."""
+        job, spec = inbound.job, self.on_spec
+        assert job is not None
+        if isinstance(error, AgentBusError):
+            self.counters.refused += 1
+        else:
+            self.counters.failed += 1
+        if job.attempt >= spec.max_deliver:
+            await self._give_up(inbound, error)
+        else:
+            self._retry(inbound, spec.backoff.delay_s(job.attempt))
+        self.failed(error)
 
     def give_up_unread(self, inbound: Inbound, error: Exception) -> None:
         """Keeps what can't be read, and so never comes to a handler, with the dead letters."""

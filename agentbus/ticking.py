@@ -1,4 +1,4 @@
-"""An `@every` at work: one task, one tick after the other."""
+"""An `@every` at work: one task, one tick after the other; and how hooks are run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,18 @@ from .context import Context
 from .messages import said
 from .specs import EverySpec
 from .statistics import Counters
-from .worker import Host
+from .worker import Host, stray
+
+
+async def call(act: Callable[[Context], Awaitable[None]], ctx: Context) -> None:
+    """Runs a tick or a hook. A CancelledError that is not this task's own is a failure, and raised as one."""
+    try:
+        await act(ctx)
+    except asyncio.CancelledError:
+        error = stray()
+        if error is None:
+            raise
+        raise error from None
 
 
 async def tick(host: Host, spec: EverySpec, act: Callable[[Context], Awaitable[None]], counters: Counters) -> None:
@@ -22,7 +33,7 @@ async def tick(host: Host, spec: EverySpec, act: Callable[[Context], Awaitable[N
         await asyncio.sleep(max(0.0, due + shift - loop.time()))
         began = loop.time()
         try:
-            await act(Context(host))
+            await call(act, Context(host))
             counters.handled += 1
         except Exception as error:
             counters.failed += 1

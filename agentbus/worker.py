@@ -33,6 +33,15 @@ LOOK = 16
 """Messages of a frame after which the clock is looked at."""
 
 
+def stray() -> RuntimeError | None:
+    """The failure that a CancelledError stands for when nobody cancelled this task: the handler awaited something that
+    was cancelled elsewhere. None when this task is being cancelled."""
+    task = asyncio.current_task()
+    if task is None or task.cancelling():
+        return None
+    return RuntimeError("the handler let a CancelledError out that was not its own: it awaited what was cancelled")
+
+
 class Host(Surroundings, Protocol):
     """The agent's side of a worker."""
 
@@ -77,11 +86,6 @@ class Worker(ABC):
         self.counters = Counters()
         self.mailbox = Mailbox(spec.mailbox)
         self.tasks: tuple[asyncio.Task[None], ...] = ()
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing waits and nothing runs."""
-        return not self.mailbox.size and not self.tasks
 
     def offer(self, inbound: Inbound) -> None:
         """Takes a frame in; what the mailbox has no room for is dropped by the behavior's policy."""
@@ -206,8 +210,14 @@ class EventWorker(Worker):
                     await self.handler(message, Context(host, inbound, index - 1))
                     handled += 1
                 except asyncio.CancelledError:
-                    counters.dropped += 1
-                    raise
+                    error = stray()
+                    if error is None:
+                        counters.dropped += 1
+                        raise
+                    counters.failed += 1
+                    self.failed(error)
+                    if not host.running:
+                        return
                 except Exception as error:
                     if isinstance(error, AgentBusError):
                         counters.refused += 1

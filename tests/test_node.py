@@ -1431,3 +1431,64 @@ async def test_handlers_do_not_run_in_the_senders_context_variables() -> None:
         secret.set("the sender's")
         await node.request(TargetRequest(), TargetReply, to="reads")
     assert seen == ["none"]
+
+
+class Awaiter(Agent):
+    """Awaits, where it is told to, something that somebody else has cancelled."""
+
+    def __init__(self, lives: list[str], where: str) -> None:
+        self.lives = lives
+        self.where = where
+
+    async def wait_in(self, where: str) -> None:
+        if self.where == where:
+            gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            gone.cancel()
+            await gone
+
+    @on_start
+    async def start(self, ctx: Context) -> None:
+        self.lives.append("start")
+        if len(self.lives) == 2:
+            await self.wait_in("start")
+
+    @on_stop
+    async def stop(self, ctx: Context) -> None:
+        await self.wait_in("stop")
+
+    @every(60.0, immediately=True)
+    async def tick(self, ctx: Context) -> None:
+        await self.wait_in("tick")
+
+    @on(Reading)
+    async def event(self, reading: Reading, ctx: Context) -> None:
+        await self.wait_in("event")
+
+    @on(Reading, durable="awaiter", max_deliver=1)
+    async def job(self, reading: Reading, ctx: Context) -> None:
+        await self.wait_in("job")
+
+    @rpc(StringValue, StringValue)
+    async def ask(self, request: StringValue, ctx: Context) -> StringValue:
+        if request.value == "fail":
+            raise ValueError("boom")
+        await self.wait_in("ask")
+        return request
+
+
+@pytest.mark.parametrize("where", ["tick", "event", "job", "ask", "start", "stop"])
+async def test_awaiting_what_somebody_else_cancelled_is_a_failure_and_leaves_nobody_deaf(url: str, where: str) -> None:
+    patience = Supervision(max_restarts=1000, backoff_s=0.0)
+    async with Node(url) as node:
+        await node.add(Awaiter([], where), name="a", supervision=patience)
+        await node.publish(Reading())
+        await node.publish(Reading(), durable=True)
+        with suppress(HandlerFailed):
+            await node.request(say("fail"), StringValue, to="a")
+        if where == "ask":
+            with pytest.raises(HandlerFailed, match="awaited what was cancelled"):
+                await node.request(say("x"), StringValue, to="a")
+        else:
+            assert await node.request(say("x"), StringValue, to="a", timeout_s=1.0) == say("x")
+        if where in ("tick", "event", "job", "ask"):
+            await until(lambda: node.agent_statistics("a").behaviors[where].failed)
