@@ -344,9 +344,9 @@ class AgentCell:
         return any(worker.mailbox.size for worker in self.workers.values())
 
     def drop_waiting(self) -> None:
-        """Gives up what still waits."""
+        """Gives up what still waits; what runs, runs on."""
         for worker in self.workers.values():
-            worker.reject_waiting("its node is going away")
+            worker.halt("its node is going away")
 
     def tasks(self) -> list[asyncio.Task[None]]:
         """What runs now."""

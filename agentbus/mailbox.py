@@ -19,14 +19,16 @@ class Mailbox:
     """At most `limit` messages, in order.
 
     Attributes:
-        size: messages that wait.
+        size: messages that wait, those of a frame in hand among them.
+        halted: whether whoever has a frame in hand should give back what it has not begun.
     """
 
-    __slots__ = ("_index", "_queue", "limit", "size")
+    __slots__ = ("_index", "_queue", "halted", "limit", "size")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.size = 0
+        self.halted = False
         self._queue: deque[Inbound] | None = None
         self._index = 0
 

@@ -190,12 +190,10 @@ class Node(Speaker):
         for cell in cells:
             cell.refuse_waiting()
         self.bus.end_turn()
-        events_until = loop.time() + EVENTS_S
-        while running := [task for cell in cells for task in cell.tasks()]:
-            limit = (events_until if any(cell.waiting for cell in cells) else deadline) - loop.time()
-            if limit <= 0:
-                break
-            await asyncio.wait(running, timeout=limit)
+        events_until = min(deadline, loop.time() + EVENTS_S)
+        while (running := [task for cell in cells for task in cell.tasks()]) and loop.time() < deadline:
+            waiting = loop.time() < events_until and any(cell.waiting for cell in cells)
+            await asyncio.wait(running, timeout=(events_until if waiting else deadline) - loop.time())
             if loop.time() >= events_until:
                 for cell in cells:
                     cell.drop_waiting()

@@ -133,6 +133,10 @@ class Worker(ABC):
             inbound, index = self.mailbox.take()
             self.reject(inbound, range(index, index + 1), why)
 
+    def halt(self, why: str) -> None:
+        """Begins nothing more; what runs, runs on."""
+        self.reject_waiting(why)
+
     def cancel(self, but: asyncio.Task[None] | None = None) -> None:
         """Cancels what runs."""
         for task in self.tasks:
@@ -174,10 +178,14 @@ class EventWorker(Worker):
 
     __slots__ = ()
 
+    def halt(self, why: str) -> None:
+        self.mailbox.halted = True
+        super().halt(why)
+
     async def _run(self) -> None:
         loop = self.host.port.bus.loop
         start = loop.time()
-        while self.mailbox.waiting and self.host.running:
+        while self.mailbox.waiting and self.host.running and not self.mailbox.halted:
             if self.spec.concurrency == 1 and self.spec.overflow != "drop_oldest":
                 inbound, first = self.mailbox.take_frame()
                 await self._frame(inbound, first)
@@ -188,6 +196,8 @@ class EventWorker(Worker):
             if loop.time() - start > SLICE_S:
                 await asyncio.sleep(0)
                 start = loop.time()
+        if self.mailbox.halted:
+            self.reject_waiting("its node is going away")
 
     async def _frame(self, inbound: Inbound, index: int) -> None:
         """Handles a frame's messages from `index` on; gives back what is left when the host stops running."""
@@ -198,6 +208,8 @@ class EventWorker(Worker):
         handled = 0
         try:
             for payload in inbound.frame.payloads[index:] if index else inbound.frame.payloads:
+                if mailbox.halted:
+                    return
                 mailbox.size -= 1
                 index += 1
                 try:

@@ -1492,3 +1492,35 @@ async def test_awaiting_what_somebody_else_cancelled_is_a_failure_and_leaves_nob
             assert await node.request(say("x"), StringValue, to="a", timeout_s=1.0) == say("x")
         if where in ("tick", "event", "job", "ask"):
             await until(lambda: node.agent_statistics("a").behaviors[where].failed)
+
+
+def test_drain_drops_events_that_wait_too_long_and_cuts_no_handler_within_its_time() -> None:
+    log: list[str] = []
+
+    class Slow(Agent):
+        @on(Int64Value)
+        async def event(self, number: Int64Value, ctx: Context) -> None:
+            log.append(f"begin {number.value}")
+            await asyncio.sleep(0.3)
+            log.append(f"end {number.value}")
+
+        @rpc(StringValue, StringValue)
+        async def ask(self, request: StringValue, ctx: Context) -> StringValue:
+            await asyncio.sleep(0.9)
+            return request
+
+    async def scenario(sim: Simulation) -> None:
+        a, b = await sim.node("a", agents=[Slow()]), await sim.node("b")
+        asking = asyncio.ensure_future(b.request(say("x"), StringValue, to="slow"))
+        for number in range(10):  # the first goes alone, the others share a frame
+            await b.publish(Int64Value(value=number))
+        await sim.sleep(0.01)
+        began = sim.now()
+        await a.stop()
+        assert sim.now() - began <= 1.0
+        assert await asking == say("x")
+        assert log == ["begin 0", "end 0", "begin 1", "end 1"]
+        counters = a.agent_statistics("slow").behaviors["event"]
+        assert (counters.received, counters.handled, counters.dropped) == (10, 2, 8)
+
+    Simulation(seed=1).run(scenario)
