@@ -47,10 +47,13 @@ class Routes:
         listeners[listener] = None
 
         def cancel() -> None:
-            if listener in listeners:
+            if listener not in listeners or self._plain.get(subject) is not entry:
+                return
+            if len(listeners) > 1:
                 del listeners[listener]
-                if not listeners and self._plain.pop(subject, None) is not None:
-                    subscription.drain()
+            else:  # the last one stays in, for what the broker has sent by now
+                del self._plain[subject]
+                subscription.drain()
 
         return cancel
 
@@ -65,7 +68,7 @@ class Routes:
                 listener(inbound)
                 return
             self._on_coalesced(subject, count)
-            sharers = list(members)[:count]
+            sharers = (list(members) or [listener])[:count]  # what was under way when the last member left is its own
             for place, member in enumerate(sharers):
                 start, stop = place * count // len(sharers), (place + 1) * count // len(sharers)
                 member(part(inbound, range(start, stop)))
