@@ -153,7 +153,10 @@ class NatsConsumption:
             return
         except ApiError as error:
             if error.number == STREAM_MISSING:
-                raise StorageFailed(f"{what}: no such stream; make it with ensure_stream first") from None
+                if not await self._stream.make_again(spec.stream, deadline):
+                    raise StorageFailed(f"{what}: no such stream; make it with ensure_stream first") from None
+                await self._stream.api(f"CONSUMER.CREATE.{call}", request, what, deadline)
+                return
             if error.number not in CONSUMER_EXISTS:
                 raise
         found = (await self._stream.api(f"CONSUMER.INFO.{call}", {}, what, deadline))["config"]

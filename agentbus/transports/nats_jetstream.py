@@ -41,10 +41,11 @@ class ApiError(StorageFailed):
 class JetStream:
     """JetStream over one transport."""
 
-    __slots__ = ("inbox", "wire")
+    __slots__ = ("_made", "inbox", "wire")
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
+        self._made: dict[str, StreamSpec] = {}
         self.inbox = Inbox(wire)
 
     async def store(
@@ -67,8 +68,9 @@ class JetStream:
         return await self._tried(f"$JS.API.{call}", json.dumps(request).encode(), None, what, deadline)
 
     async def ensure_stream(self, spec: StreamSpec, timeout_s: float) -> None:
-        """See `Transport.ensure_stream`."""
+        """See `Transport.ensure_stream`. A stream that is gone later is made again by whoever misses it."""
         deadline = asyncio.get_running_loop().time() + timeout_s
+        self._made[spec.name] = spec
         what = f"stream {spec.name!r} could not be made"
         wanted = {"name": spec.name, "subjects": list(spec.subjects), **_fixed(), **_limits(spec.limits)}
         try:
@@ -85,6 +87,22 @@ class JetStream:
             await self.api(
                 f"STREAM.UPDATE.{spec.name}", changed, f"stream {spec.name!r} could not be changed", deadline
             )
+
+    async def make_again(self, stream: str, deadline: float) -> bool:
+        """Makes a stream again that `ensure_stream` made and somebody deleted, or a server lost; False for any other.
+        Raises as `ensure_stream`."""
+        spec = self._made.get(stream)
+        if spec is None:
+            return False
+        self.wire.note("stream", f"stream {stream!r} is gone: making it again")
+        await self.ensure_stream(spec, max(0.0, deadline - asyncio.get_running_loop().time()))
+        return True
+
+    async def _make_again_for(self, subject: str, deadline: float) -> None:
+        for spec in self._made.values():
+            if any(matches(pattern, subject) for pattern in spec.subjects):
+                await self.make_again(spec.name, deadline)
+                return
 
     async def _tried(
         self, subject: str, body: bytes, headers: Headers | None, what: str, deadline: float
@@ -106,6 +124,8 @@ class JetStream:
             left = deadline - loop.time()
             if left <= 0:
                 raise StorageFailed(f"{what} in time: {why}")
+            if answer is not None and answer.outcome is Outcome.NO_RESPONDERS:
+                await self._make_again_for(subject, deadline)
             if answer is not None and answer.outcome is Outcome.LATE:
                 patience = min(2 * patience, LONGEST_TRY_S)
             elif self.wire.connected:

@@ -236,11 +236,12 @@ async def test_a_deleted_consumer_is_made_again(nats_server: NatsServer, connect
 
 async def test_a_deleted_stream_is_waited_for(nats_server: NatsServer, connect: Connect) -> None:
     transport, jobs = await connect(nats_server.url), Jobs()
-    await transport.ensure_stream(STREAM)
+    maker = await connect(nats_server.url)  # whoever has made a stream makes it again
+    await maker.ensure_stream(STREAM)
     consumption = await transport.consume(consumer(), jobs)
     await api(transport, "STREAM.DELETE.log")
     await until(lambda: transport.statistics().errors.get("consumer", 0) >= 2, "no such stream", within_s=8.0)
-    await transport.ensure_stream(STREAM)
+    await maker.ensure_stream(STREAM)
     await transport.store("log.a", b"1", message_id="1")
     await until(lambda: jobs.bodies == [b"1"], "consumes the new one", within_s=8.0)
     await api(transport, "STREAM.DELETE.log")
@@ -328,3 +329,14 @@ async def test_at_rate_each_job_comes_once(nats_server: NatsServer, connect: Con
 )
 def test_acknowledgement_subjects(reply: str) -> None:
     assert acknowledgement(reply) == (17, 3)
+
+
+async def test_a_stream_that_was_deleted_is_made_again(nats_server: NatsServer, connect: Connect) -> None:
+    transport, jobs = await connect(nats_server.url), Jobs()
+    await transport.ensure_stream(STREAM)
+    await transport.consume(consumer(), jobs)
+    await transport.store("log.a", b"1", message_id="1")
+    await until(lambda: jobs.bodies == [b"1"], "the first")
+    await api(transport, "STREAM.DELETE.log")
+    await transport.store("log.a", b"2", message_id="2")
+    await until(lambda: jobs.bodies == [b"1", b"2"], "the second", within_s=8.0)
