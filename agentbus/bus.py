@@ -88,7 +88,7 @@ class Bus:
         self._guard = guard
         self._on_malformed = on_malformed
         self._sequence = 1
-        self._dirty: list[Lane] = []
+        self._dirty: dict[tuple[str, str], Lane] = {}
         self._turn_open = False
         self._inbox_subscription: Subscription | None = None
 
@@ -115,18 +115,25 @@ class Bus:
     def gathered(self, lane: Lane) -> None:
         """The lane has got its first message: it goes at once when the turn has sent nothing yet, else at its end."""
         if self._turn_open:
-            self._dirty.append(lane)
+            self.yield_to(lane)
+            self._dirty[lane.source, lane.subject] = lane
             return
         self._turn_open = True
         self.loop.call_soon(self.end_turn)
         self.emit(lane)
 
+    def yield_to(self, lane: Lane) -> None:
+        """Sends what another lane of the same sender to the same subject has gathered, so that the order holds."""
+        earlier = self._dirty.pop((lane.source, lane.subject), None)
+        if earlier is not None and earlier is not lane and earlier.payloads:
+            self.emit(earlier)
+
     def end_turn(self) -> None:
         """Seals and sends every lane that has gathered messages."""
         self._turn_open = False
         if self._dirty:
-            dirty, self._dirty = self._dirty, []
-            for lane in dirty:
+            dirty, self._dirty = self._dirty, {}
+            for lane in dirty.values():
                 if lane.payloads:
                     self.emit(lane)
 

@@ -108,6 +108,7 @@ class Port:
         payload = serialize(message)
         self._check(lane, payload)
         lane.put(payload, trace)
+        self.bus.yield_to(lane)
         self.bus.emit(lane)
 
     def _put(self, lane: Lane, message: Message, trace: str) -> Awaitable[None] | None:
@@ -249,6 +250,7 @@ class Port:
             self.bus.emit(lane)
         first = lane.ask(payload, trace, min(MAX_DEADLINE_MS, int(timeout_s * 1000) or 1), call)
         if route.alone:
+            self.bus.yield_to(lane)
             self.bus.emit(lane)
         elif first:
             self.bus.gathered(lane)

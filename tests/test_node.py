@@ -1524,3 +1524,30 @@ def test_drain_drops_events_that_wait_too_long_and_cuts_no_handler_within_its_ti
         assert (counters.received, counters.handled, counters.dropped) == (10, 2, 8)
 
     Simulation(seed=1).run(scenario)
+
+
+@pytest.mark.parametrize("spread", [False, True])
+async def test_order_holds_whatever_caused_a_message_and_however_it_travels(url: str, spread: bool) -> None:
+    heard: list[int] = []
+
+    class Ear(Agent):
+        @on(Int64Value)
+        async def hear(self, number: Int64Value, ctx: Context) -> None:
+            heard.append(number.value)
+
+    class Mouth(Agent):
+        @on_start
+        async def start(self, ctx: Context) -> None:
+            self.first = ctx
+
+        @rpc(StringValue, StringValue)
+        async def say(self, request: StringValue, ctx: Context) -> StringValue:
+            for number in range(10):
+                speaker = ctx if number % 3 and not spread else self.first
+                await speaker.publish(Int64Value(value=number), spread=spread and number % 3 == 0)
+            return request
+
+    async with Node(url, agents=[Ear(), Mouth()]) as node:
+        await node.request(say("go"), StringValue, to="mouth")
+        await until(lambda: len(heard) == 10)
+        assert heard == list(range(10))
