@@ -35,7 +35,7 @@ from .reporting import Reporting
 from .specs import Behaviors, OnSpec, RpcSpec
 from .statistics import AgentStatistics, Counters
 from .supervision import Decision, Escalate, Restart, Resume, Supervision, decide, recent
-from .ticking import call, tick
+from .ticking import Ticker, call
 from .worker import EventWorker, Worker
 
 HOOK_S = 5.0
@@ -106,7 +106,7 @@ class AgentCell:
         self.restart_count = 0
         self._restarts: tuple[float, ...] = ()
         self._intake = Intake(self, node)
-        self._tickers: list[asyncio.Task[None]] = []
+        self._tickers: list[Ticker] = []
         self._lifecycle: asyncio.Task[None] | None = None
         self._log: FilteringBoundLogger | None = None
         self._rng: random.Random | None = None
@@ -259,12 +259,8 @@ class AgentCell:
 
     def _run(self) -> None:
         self.state = "running"
-        loop = self.port.bus.loop
         self._tickers = [
-            loop.create_task(
-                tick(self, spec, getattr(self.agent, spec.name), self.ticks.setdefault(spec.name, Counters())),
-                name=f"{self.name}.{spec.name}",
-            )
+            Ticker(self, spec, getattr(self.agent, spec.name), self.ticks.setdefault(spec.name, Counters()))
             for spec in self.agent.behaviors.every
         ]
         for worker in self.workers.values():
@@ -294,7 +290,7 @@ class AgentCell:
         self._restarts = (*recent(self._policy, self._restarts, now), now)
 
     async def _restart(self, delay_s: float) -> None:
-        await settle([*self.tasks(), *self._tickers])
+        await settle(self.tasks())
         await self._run_stop_hooks()
         await asyncio.sleep(delay_s)
         self.state = "starting"
@@ -315,8 +311,8 @@ class AgentCell:
         """Cancels every handler and tick but the one that calls this."""
         current = asyncio.current_task()
         for ticker in self._tickers:
-            if ticker is not current:
-                ticker.cancel()
+            if ticker.task is not current:
+                ticker.task.cancel()
         for worker in self.workers.values():
             worker.cancel(but=current)
 
@@ -329,7 +325,7 @@ class AgentCell:
         self._draining = self.state == "running"
         self.state = "stopping" if self.state != "failed" else "failed"
         for ticker in self._tickers:
-            ticker.cancel()
+            ticker.end()
         self._intake.end()
 
     def refuse_waiting(self) -> None:
@@ -350,7 +346,8 @@ class AgentCell:
 
     def tasks(self) -> list[asyncio.Task[None]]:
         """What runs now."""
-        return [task for worker in self.workers.values() for task in worker.tasks]
+        ticks = [ticker.task for ticker in self._tickers if not ticker.task.done()]
+        return [*(task for worker in self.workers.values() for task in worker.tasks), *ticks]
 
     async def end(self) -> None:
         """Drops what still waits, cancels what still runs, and runs `@on_stop`."""
@@ -358,7 +355,9 @@ class AgentCell:
         for worker in self.workers.values():
             worker.reject_waiting("its node is gone")
             worker.cancel()
-        await settle([*self.tasks(), *self._tickers, *([self._lifecycle] if self._lifecycle else [])])
+        for ticker in self._tickers:
+            ticker.task.cancel()
+        await settle([*self.tasks(), *([self._lifecycle] if self._lifecycle else [])])
         self.drop_waiting()  # what a handler that was cut off had left of its frame
         if self.state == "stopping":
             await self._run_stop_hooks()

@@ -1551,3 +1551,34 @@ async def test_order_holds_whatever_caused_a_message_and_however_it_travels(url:
         await node.request(say("go"), StringValue, to="mouth")
         await until(lambda: len(heard) == 10)
         assert heard == list(range(10))
+
+
+@pytest.mark.parametrize("remove", [False, True])
+async def test_a_tick_that_runs_when_its_node_stops_may_finish(url: str, remove: bool) -> None:
+    log: list[str] = []
+    gate = asyncio.Event()
+
+    class Clock(Agent):
+        @every(0.001, immediately=True)
+        async def tick(self, ctx: Context) -> None:
+            log.append("begin")
+            await gate.wait()
+            log.append("end")
+
+        @every(60.0)
+        async def rare(self, ctx: Context) -> None:
+            log.append("never")
+
+        @on_stop
+        async def stop(self, ctx: Context) -> None:
+            log.append("stop")
+
+    node = Node(url, agents=[Clock()])
+    await node.start()
+    await until(lambda: log)
+    stopping = asyncio.ensure_future(node.remove("clock") if remove else node.stop())
+    await turns()
+    gate.set()
+    await stopping
+    assert log == ["begin", "end", "stop"]
+    await node.stop()
