@@ -362,6 +362,7 @@ class AgentCell:
         if self.state == "stopping":
             await self._run_stop_hooks()
             self.state = "stopped"
+            self.drop_waiting()  # what was under way and came while the stop hooks ran
         mark_hosted(self.agent, False)
 
     def abort(self) -> None:

@@ -79,8 +79,8 @@ class Port:
 
     # -- events ----------------------------------------------------------------------------------------------------
 
-    def post(self, message: Message, topic: str, hops: int, trace: str) -> Awaitable[None] | None:
-        """Publishes an event. Returns what to await when the wire is congested, else None.
+    def post(self, message: Message, topic: str, hops: int, trace: str) -> bool:
+        """Publishes an event. Returns whether the wire is congested: then `writable` is to be awaited.
 
         Raises:
             NotConnected, PayloadTooLarge, HopLimitExceeded, SubjectError.
@@ -98,7 +98,7 @@ class Port:
         self._events[message.__class__, topic, hops] = lane
         return lane
 
-    def put(self, subject: str, message: Message, hops: int, trace: str) -> Awaitable[None] | None:
+    def put(self, subject: str, message: Message, hops: int, trace: str) -> bool:
         """Sends a message that wants no answer to any subject of the realm; otherwise like `post`."""
         return self._put(self.lane(subject, full_name(message), hops), message, trace)
 
@@ -111,11 +111,11 @@ class Port:
         self.bus.yield_to(lane)
         self.bus.emit(lane)
 
-    def _put(self, lane: Lane, message: Message, trace: str) -> Awaitable[None] | None:
+    def _put(self, lane: Lane, message: Message, trace: str) -> bool:
         payload = serialize(message)
         if lane.payloads and lane.fits(payload):
             lane.put(payload, trace)
-            return None
+            return False
         # The wire is looked at once a frame: within a turn of the loop it can't change.
         bus = self.bus
         self._check(lane, payload)
@@ -123,7 +123,7 @@ class Port:
             bus.emit(lane)
         lane.put(payload, trace)
         bus.gathered(lane)
-        return bus.transport.writable() if bus.transport.congested else None
+        return bus.transport.congested
 
     async def store(self, subject: str, message: Message, hops: int, trace: str, timeout_s: float) -> Stored:
         """Publishes a durable event, alone in its frame; returns when the stream has it.

@@ -82,9 +82,8 @@ class Speaker(ABC):
         port = self._port()
         hops, trace = self._cause()
         if not (durable or spread or plain or subject):
-            waiting = port.post(message, topic, hops, trace)
-            if waiting is not None:
-                await waiting
+            if port.post(message, topic, hops, trace):
+                await port.bus.transport.writable(timeout_s=self._timeout_s(timeout_s))
             return None
         if plain or subject:
             if not (plain and subject) or durable or topic:
@@ -109,9 +108,8 @@ class Speaker(ABC):
         """
         port = self._port()
         hops, trace = self._cause()
-        waiting = port.put(port.bus.subjects.agent(to, full_name(message)), message, hops, trace)
-        if waiting is not None:
-            await waiting
+        if port.put(port.bus.subjects.agent(to, full_name(message)), message, hops, trace):
+            await port.bus.transport.writable(timeout_s=self._timeout_s(None))
 
     @overload
     async def request(

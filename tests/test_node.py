@@ -10,6 +10,9 @@ from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any
 
+
+from typing import Any, ClassVar
+
 import pytest
 from google.protobuf.descriptor_pb2 import UninterpretedOption
 from google.protobuf.struct_pb2 import Value
@@ -36,7 +39,8 @@ from agentbus.errors import (
     TooFewReplies,
     UnknownScheme,
 )
-from agentbus.messages import AgentFailed
+from agentbus.inbound import Inbound
+from agentbus.messages import AgentFailed, full_name
 from agentbus.testing import Simulation
 from agentbus.transports.memory import MemoryBroker, MemoryTransport
 from examples.climate.v1.climate_pb2 import Alarm, Reading, TargetReply, TargetRequest
@@ -1295,22 +1299,23 @@ async def test_idle_agents_cost_no_task(url: str) -> None:
 async def test_speaking_waits_while_the_wire_is_congested() -> None:
     class Congested(MemoryTransport):
         stuck = False
-        waits = 0
+        waits: ClassVar[list[float]] = []
 
         @property
         def congested(self) -> bool:
             return self.stuck
 
         async def writable(self, *, timeout_s: float = 5.0) -> None:
-            self.waits += 1
+            self.waits.append(timeout_s)
 
     transport = Congested(MemoryBroker())
     async with Node(transport=transport) as node:
         transport.stuck = True
-        await node.publish(Reading())
-        await node.publish(Reading(), spread=True)
+        await node.publish(Reading(), timeout_s=0.5)
+        await node.publish(Reading(), spread=True, timeout_s=0.25)
+        await turns()
         await node.send(Alarm(), to="x")
-        assert transport.waits >= 2
+        assert transport.waits == [0.5, 0.25, 5.0]
         transport.stuck = False
 
 
@@ -1582,3 +1587,26 @@ async def test_a_tick_that_runs_when_its_node_stops_may_finish(url: str, remove:
     await stopping
     assert log == ["begin", "end", "stop"]
     await node.stop()
+
+
+async def test_a_request_that_comes_while_an_agent_says_goodbye_is_answered(url: str) -> None:
+    leaving, gate = asyncio.Event(), asyncio.Event()
+
+    class Leaving(Thermostat):
+        @on_stop
+        async def stop(self, ctx: Context) -> None:
+            leaving.set()
+            await gate.wait()
+
+    async with Node(url) as node, wire(url) as bare:
+        await node.add(Leaving(), name="hall")
+        offer = node.cells["hall"].workers["tell_target"].offer  # what a message under way comes to
+        answers = bare.hear("late")
+        await bare.flush()
+        removing = asyncio.ensure_future(node.remove("hall"))
+        await leaving.wait()
+        offer(Inbound.foreign_of("default.to.hall.x", b"", "late", None, full_name(TargetRequest), 0.0))
+        gate.set()
+        await removing
+        await until(lambda: answers)
+        assert "Busy" in answers[0].headers.values()
