@@ -155,7 +155,7 @@ class AgentCell:
         await self._node.streams.bury(inbound, self.name, behavior, error)
 
     def failed(self, behavior: str, error: Exception) -> None:
-        if self.state not in ("starting", "running"):
+        if self.state != "running":
             self._node.reporting.behavior_failed(self.name, behavior, error, self.state)
             return
         now = self.port.bus.loop.time()

@@ -1,4 +1,4 @@
-"""Frames and message types: how typed messages become bytes and come back. Pure.
+"""Frames and messages: how typed messages become bytes and come back. Pure.
 
 A `Frame` holds messages of one type from one sender in columns (docs/wire.md). It begins with the byte ``0x00``, which
 no protobuf message begins with, and a byte of version. Whatever does not begin so is *foreign*: one plain protobuf
@@ -10,7 +10,6 @@ are not a frame of a known version, raises `SchemaMismatch` and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -27,7 +26,6 @@ __all__ = [
     "MessageId",
     "PLAIN",
     "SEALED",
-    "TypeRegistry",
     "as_error",
     "decode_frame",
     "encode_frame",
@@ -187,35 +185,6 @@ def full_name(kind: type[Message] | Message) -> str:
         raise DefinitionError(f"{kind!r} is not a protobuf message: give one of a generated class") from None
 
 
-class TypeRegistry:
-    """Message types by their full name; one a node.
-
-    A name stands for one class: two classes of one full name, from two descriptor pools say, raise `DefinitionError`.
-    """
-
-    def __init__(self, kinds: Iterable[type[Message]] = ()) -> None:
-        self._kinds: dict[str, type[Message]] = {}
-        for kind in kinds:
-            self.add(kind)
-
-    def add(self, kind: type[Message]) -> str:
-        """Makes a type known; returns its full name."""
-        name = full_name(kind)
-        known = self._kinds.setdefault(name, kind)
-        if known is not kind:
-            raise DefinitionError(
-                f"two classes are called {name} ({known.__module__} and {kind.__module__}): generate it once"
-            )
-        return name
-
-    def get(self, name: str) -> type[Message] | None:
-        """The type of that full name, if it is known."""
-        return self._kinds.get(name)
-
-    def __iter__(self):
-        return iter(self._kinds.items())
-
-
 def to_failure(error: BaseException) -> Failure:
     """The error as it travels: the nearest of its types that may travel, or else a `HandlerFailed`."""
     if isinstance(error, HandlerFailed):
@@ -271,13 +240,3 @@ def to_json(message: Message) -> bytes:
         return json_format.MessageToJson(message, indent=None).encode()
     except (json_format.Error, EncodeError, ValueError, TypeError) as error:
         raise SchemaMismatch(f"{full_name(message)} can't be said in JSON: {clip(said(error), 300)}") from None
-
-
-CLOUDEVENTS: Mapping[str, str] = {
-    "id": "(source, epoch, sequence)",
-    "source": "source",
-    "type": "type",
-    "subject": "the topic in the NATS subject",
-    "time": "time_us",
-}
-"""CloudEvents' attributes and where a frame has them."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from .cell import AgentCell
 from .discovery import AgentInfo, asked, response, subjects
-from .errors import Closed, NotConnected
+from .errors import AgentBusError
 from .messages import EPOCH_CHANCE_BITS, full_name
 from .peers import Peer, PeerId
 from .transport import Headers, Subscription, Transport
@@ -83,5 +83,5 @@ class Presence:
                 continue
             info = self.info(cell)
             if identity in ("", info.id):
-                with suppress(NotConnected, Closed):
+                with suppress(AgentBusError):  # best effort: no link, or more behaviors than a message holds
                     self._transport.send(reply, response(verb, info, cell.statistics()))

@@ -1,4 +1,4 @@
-"""What nodes, agents and behaviors count. Plain values; `snapshot` methods give frozen copies."""
+"""What nodes, agents and behaviors count. Plain values."""
 
 from __future__ import annotations
 

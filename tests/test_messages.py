@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from google.protobuf import descriptor_pool, message_factory, struct_pb2, timestamp_pb2
-from google.protobuf.descriptor_pb2 import FileDescriptorProto, UninterpretedOption
+from google.protobuf import struct_pb2, timestamp_pb2
+from google.protobuf.descriptor_pb2 import UninterpretedOption
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +15,6 @@ from agentbus.messages import (
     MAX_FRAME_MESSAGES,
     Frame,
     MessageId,
-    TypeRegistry,
     as_error,
     clip,
     decode_frame,
@@ -145,25 +144,6 @@ def test_message_types_are_told_from_all_else() -> None:
 def test_what_has_no_message_name_is_said_to_be_no_message(thing: object) -> None:
     with pytest.raises(DefinitionError, match="not a protobuf message"):
         full_name(thing)  # type: ignore[arg-type]
-
-
-def test_a_registry_knows_types_by_name() -> None:
-    registry = TypeRegistry([Reading])
-    assert registry.add(Reading) == "examples.climate.v1.Reading"
-    assert registry.get("examples.climate.v1.Reading") is Reading
-    assert registry.get("examples.climate.v1.Alarm") is None
-    assert list(registry) == [("examples.climate.v1.Reading", Reading)]
-
-
-def test_a_registry_refuses_a_second_class_of_one_name() -> None:
-    pool = descriptor_pool.DescriptorPool()
-    file = FileDescriptorProto(name="twin.proto", package="examples.climate.v1", syntax="proto3")
-    file.message_type.add(name="Reading")
-    pool.Add(file)
-    twin = message_factory.GetMessageClass(pool.FindMessageTypeByName("examples.climate.v1.Reading"))
-    registry = TypeRegistry([Reading])
-    with pytest.raises(DefinitionError, match=r"two classes are called examples\.climate\.v1\.Reading"):
-        registry.add(twin)
 
 
 def test_a_long_text_is_cut_and_the_cut_is_marked() -> None:

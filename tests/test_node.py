@@ -8,9 +8,6 @@ import signal
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import Any
-
-
 from typing import Any, ClassVar
 
 import pytest
