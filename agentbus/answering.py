@@ -10,7 +10,7 @@ from .inbound import Inbound
 from .messages import full_name
 from .middleware import Handler
 from .specs import RpcSpec
-from .worker import SLICE_S, Host, Worker, answer, stray
+from .worker import SLICE_S, Host, Worker, answer, failure_of
 
 
 class _Alarm:
@@ -72,18 +72,17 @@ class RequestWorker(Worker):
                 reply = await self.handler(message, Context(host, inbound, index))
                 if not isinstance(reply, self.reply_type):
                     raise self._wrong_type(reply)
-            except asyncio.CancelledError:
+            except BaseException as raised:
                 rang = alarm.reset()
-                if not rang and (error := stray()) is not None:
-                    self._answer_error(inbound, index, error, parsed=True)
-                    continue
-                if not rang or alarm.task.cancelling():
+                error = None if rang and isinstance(raised, asyncio.CancelledError) else failure_of(raised)
+                if error is not None:
+                    self._answer_error(inbound, index, error, parsed=message is not None)
+                elif rang and not alarm.task.cancelling():
+                    counters.expired += 1
+                else:
                     answer(host, inbound, index, _stopped())
                     counters.dropped += 1
                     raise
-                counters.expired += 1
-            except Exception as error:
-                self._answer_error(inbound, index, error, parsed=message is not None)
             else:
                 counters.handled += 1
                 if inbound.foreign:

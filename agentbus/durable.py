@@ -14,7 +14,7 @@ from .errors import AgentBusError, HandlerFailed, SchemaMismatch, StorageFailed
 from .inbound import Inbound
 from .middleware import Handler
 from .specs import OnSpec
-from .worker import SLICE_S, Host, Worker, stray
+from .worker import SLICE_S, Host, Worker, failure_of
 
 MAX_IN_FLIGHT = 256
 """Jobs a worker holds at most, waiting or running, when its mailbox allows more."""
@@ -92,14 +92,12 @@ class DurableWorker(Worker):
             return
         try:
             await self.handler(message, Context(self.host, inbound, 0, spec.max_deliver))
-        except asyncio.CancelledError:
-            error = stray()
+        except BaseException as raised:
+            error = failure_of(raised)
             if error is None:
                 self.counters.dropped += 1
                 self._retry(inbound, 0.0)
                 raise
-            await self._failed(inbound, error)
-        except Exception as error:
             await self._failed(inbound, error)
         else:
             job.ack()

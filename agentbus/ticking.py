@@ -9,18 +9,18 @@ from .context import Context
 from .messages import said
 from .specs import EverySpec
 from .statistics import Counters
-from .worker import Host, stray
+from .worker import Host, failure_of
 
 
 async def call(act: Callable[[Context], Awaitable[None]], ctx: Context) -> None:
-    """Runs a tick or a hook. A CancelledError that is not this task's own is a failure, and raised as one."""
+    """Runs a tick or a hook. What it raises that is no `Exception`, though nobody ends it, is raised as a failure."""
     try:
         await act(ctx)
-    except asyncio.CancelledError:
-        error = stray()
-        if error is None:
+    except BaseException as raised:
+        error = failure_of(raised)
+        if error is None or error is raised:
             raise
-        raise error from None
+        raise error from raised
 
 
 class Ticker:

@@ -33,13 +33,26 @@ LOOK = 16
 """Messages of a frame after which the clock is looked at."""
 
 
-def stray() -> RuntimeError | None:
-    """The failure that a CancelledError stands for when nobody cancelled this task: the handler awaited something that
-    was cancelled elsewhere. None when this task is being cancelled."""
-    task = asyncio.current_task()
-    if task is None or task.cancelling():
+def failure_of(raised: BaseException) -> Exception | None:
+    """What an exception out of an agent's code counts as.
+
+    Returns:
+        Itself; a `RuntimeError` for what is no `Exception`, such as the `CancelledError` of something that was
+        cancelled elsewhere; None when this task is being cancelled, or the program is to end: raise it again.
+    """
+    if isinstance(raised, Exception):
+        return raised
+    if isinstance(raised, KeyboardInterrupt | SystemExit | GeneratorExit):
         return None
-    return RuntimeError("the handler let a CancelledError out that was not its own: it awaited what was cancelled")
+    if isinstance(raised, asyncio.CancelledError):
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            return None
+        failure = RuntimeError("a CancelledError that was not its own: it awaited what somebody else had cancelled")
+    else:
+        failure = RuntimeError(f"{type(raised).__name__}: {said(raised)}")
+    failure.__cause__ = raised
+    return failure
 
 
 class Host(Surroundings, Protocol):
@@ -221,16 +234,11 @@ class EventWorker(Worker):
                 try:
                     await self.handler(message, Context(host, inbound, index - 1))
                     handled += 1
-                except asyncio.CancelledError:
-                    error = stray()
+                except BaseException as raised:
+                    error = failure_of(raised)
                     if error is None:
                         counters.dropped += 1
                         raise
-                    counters.failed += 1
-                    self.failed(error)
-                    if not host.running:
-                        return
-                except Exception as error:
                     if isinstance(error, AgentBusError):
                         counters.refused += 1
                     else:
