@@ -290,7 +290,7 @@ class AgentCell:
         self._restarts = (*recent(self._policy, self._restarts, now), now)
 
     async def _restart(self, delay_s: float) -> None:
-        await settle(self.tasks())
+        await settle([*self.tasks(), *(ticker.task for ticker in self._tickers)])
         await self._run_stop_hooks()
         await asyncio.sleep(delay_s)
         self.state = "starting"
@@ -346,7 +346,7 @@ class AgentCell:
 
     def tasks(self) -> list[asyncio.Task[None]]:
         """What runs now."""
-        ticks = [ticker.task for ticker in self._tickers if not ticker.task.done()]
+        ticks = [ticker.task for ticker in self._tickers if ticker.ticking]
         return [*(task for worker in self.workers.values() for task in worker.tasks), *ticks]
 
     async def end(self) -> None:
@@ -357,7 +357,8 @@ class AgentCell:
             worker.cancel()
         for ticker in self._tickers:
             ticker.task.cancel()
-        await settle([*self.tasks(), *([self._lifecycle] if self._lifecycle else [])])
+        ticks = [ticker.task for ticker in self._tickers]
+        await settle([*self.tasks(), *ticks, *([self._lifecycle] if self._lifecycle else [])])
         self.drop_waiting()  # what a handler that was cut off had left of its frame
         if self.state == "stopping":
             await self._run_stop_hooks()

@@ -46,6 +46,11 @@ class Ticker:
         self._over = False
         self.task = host.port.bus.loop.create_task(self._run(), name=f"{host.name}.{spec.name}")
 
+    @property
+    def ticking(self) -> bool:
+        """Whether a tick runs now."""
+        return not self._resting and not self.task.done()
+
     def end(self) -> None:
         """No further tick; one that runs may finish."""
         self._over = True

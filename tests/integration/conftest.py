@@ -33,6 +33,17 @@ def any_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         server.stop(kill=True)
 
 
+@pytest.fixture(params=["memory", "nats"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where a test's nodes meet: in memory, or on a nats-server of the test's own."""
+    if request.param == "memory":
+        yield "memory://hall"
+    else:
+        server = NatsServer(tmp_path).start()
+        yield server.url
+        server.stop(kill=True)
+
+
 async def restarted(server: NatsServer) -> None:
     """Kills the broker and starts it again, without holding the event loop up."""
     await asyncio.to_thread(server.restart)

@@ -94,7 +94,7 @@ async def test_every_agent_is_back_and_no_durable_work_is_lost(broker: NatsServe
 async def test_reconnecting_clients_are_spread_over_time(broker: NatsServer) -> None:
     loop = asyncio.get_running_loop()
     back: dict[str, float] = {}
-    nodes = [Node(broker.url, name=f"node-{i}", agents={f"agent-{i}": Worker(Counter())}) for i in range(16)]
+    nodes = [Node(broker.url, name=f"node-{i}", agents={f"agent-{i}": Worker(Counter())}) for i in range(128)]
     try:
         for node in nodes:
             await node.start()
@@ -102,7 +102,7 @@ async def test_reconnecting_clients_are_spread_over_time(broker: NatsServer) -> 
         up = loop.time()
 
         async def wait(node: Node) -> None:
-            await until(lambda: node.statistics().connected, within_s=5.0)
+            await until(lambda: node.statistics().connected, within_s=10.0)
             back[node.name] = loop.time() - up
 
         await asyncio.gather(*(wait(node) for node in nodes))
