@@ -349,6 +349,10 @@ class AgentCell:
         ticks = [ticker.task for ticker in self._tickers if ticker.ticking]
         return [*(task for worker in self.workers.values() for task in worker.tasks), *ticks]
 
+    def runs(self, task: asyncio.Task[object] | None) -> bool:
+        """Whether a behavior of this agent, or its restart, runs in that task."""
+        return task is not None and (task is self._lifecycle or task in self.tasks())
+
     async def end(self) -> None:
         """Drops what still waits, cancels what still runs, and runs `@on_stop`."""
         self._draining = False  # nothing begins any more

@@ -107,6 +107,8 @@ class Node(Speaker):
         self._state = "new"
         self._stopping: asyncio.Event | None = None
         self._given_up: AgentStopped | None = None
+        self._end: asyncio.Task[None] | None = None
+        self._ends: set[asyncio.Task[None]] = set()  # of single agents: their stop hooks run there
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -160,11 +162,25 @@ class Node(Speaker):
         self._presence.open(self._transport)
 
     async def stop(self) -> None:
-        """Drains and closes. A second call returns when the first is done."""
-        if self._state in ("stopping", "stopped"):
-            if self._stopping is not None:
-                await self._stopping.wait()
+        """Drains and closes. A second call returns when the first is done; one from a behavior or hook of its own
+        returns at once, as what it is part of has to end first. Whoever waits may be cancelled: stopping goes on."""
+        if self._state == "stopped":
             return
+        if self._end is None:
+            self._end = asyncio.get_running_loop().create_task(self._stop(), name=f"{self.name}: stop")
+        if not self._runs_in(asyncio.current_task()):
+            await asyncio.shield(self._end)
+
+    def _runs_in(self, task: asyncio.Task[object] | None) -> bool:
+        return task in self._ends or any(cell.runs(task) for cell in self.cells.values())
+
+    def _ending(self, cell: AgentCell) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(cell.end(), name=f"{cell.name}: end")
+        self._ends.add(task)
+        task.add_done_callback(self._ends.discard)
+        return task
+
+    async def _stop(self) -> None:
         began, self._state = self._state, "stopping"
         try:
             if began == "running":
@@ -197,7 +213,7 @@ class Node(Speaker):
             if loop.time() >= events_until:
                 for cell in cells:
                     cell.drop_waiting()
-        await asyncio.gather(*(cell.end() for cell in cells))
+        await asyncio.gather(*(self._ending(cell) for cell in cells))
         self.bus.end_turn()
 
     async def abort(self) -> None:
@@ -273,14 +289,22 @@ class Node(Speaker):
             raise
 
     async def remove(self, name: str) -> None:
-        """Stops one agent: what waits is answered, what runs may finish. Raises `AgentNotFound`."""
+        """Stops one agent: what waits is answered, what runs may finish; returns when it has ended, or at once when a
+        behavior of its own asks for that. Raises `AgentNotFound`."""
         cell = self._cell(name)
         cell.begin_stop()
         cell.refuse_waiting()
+        removal = asyncio.get_running_loop().create_task(self._remove(cell), name=f"{name}: remove")
+        self._ends.add(removal)
+        removal.add_done_callback(self._ends.discard)
+        if not cell.runs(asyncio.current_task()):
+            await asyncio.shield(removal)
+
+    async def _remove(self, cell: AgentCell) -> None:
         if tasks := cell.tasks():
             await asyncio.wait(tasks, timeout=self._drain_s)
         await cell.end()
-        self.cells.pop(name, None)
+        self.cells.pop(cell.name, None)
 
     def make_rng(self, name: str) -> random.Random:
         """The agent's source of chance: the same for the same seed and name."""
