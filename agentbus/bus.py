@@ -244,7 +244,7 @@ class Bus:
         headers: dict[str, str] = {}
         body = b""
         if error is not None:
-            failure = to_failure(error)
+            failure = to_failure(error, self.transport.max_payload // 4)  # headers and JSON take it, too
             headers = foreign_headers(failure, error)
             body = to_json(failure) if json else failure.SerializeToString()
         elif message is not None:

@@ -185,15 +185,21 @@ def full_name(kind: type[Message] | Message) -> str:
         raise DefinitionError(f"{kind!r} is not a protobuf message: give one of a generated class") from None
 
 
-def to_failure(error: BaseException) -> Failure:
-    """The error as it travels: the nearest of its types that may travel, or else a `HandlerFailed`."""
+def to_failure(error: BaseException, room: int = 1 << 20) -> Failure:
+    """The error as it travels: the nearest of its types that may travel, or else a `HandlerFailed`.
+
+    Args:
+        room: bytes that it may take at most; its texts are cut to that.
+    """
+    limit = max(1, min(2000, room // 8))  # characters; one is four bytes at most, in UTF-8
     if isinstance(error, HandlerFailed):
-        return Failure(kind="HandlerFailed", text=clip(error.text), error_type=clip(error.error_type, 200))
+        name = clip(error.error_type, min(200, limit))
+        return Failure(kind="HandlerFailed", text=clip(error.text, limit), error_type=name)
     name = type(error).__name__
     kind = next(
         (base.__name__ for base in type(error).__mro__ if TRAVELLING.get(base.__name__) is base), "HandlerFailed"
     )
-    return Failure(kind=kind, text=clip(said(error)), error_type=clip(name, 200))
+    return Failure(kind=kind, text=clip(said(error), limit), error_type=clip(name, min(200, limit)))
 
 
 def said(error: BaseException) -> str:

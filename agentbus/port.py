@@ -276,8 +276,10 @@ class Port:
         self._answer(lane, sequence, payload)
 
     def reply_error(self, inbox: str, sequence: int, error: BaseException, hops: int) -> None:
-        """Answers with an error."""
-        self._answer(self.lane(inbox, FAILURE_TYPE, hops), sequence, to_failure(error).SerializeToString())
+        """Answers with an error; its text is cut to what the broker takes."""
+        lane = self.lane(inbox, FAILURE_TYPE, hops)
+        room = self.bus.transport.max_payload - lane.overhead
+        self._answer(lane, sequence, to_failure(error, room).SerializeToString())
 
     def _answer(self, lane: Lane, sequence: int, payload: bytes) -> None:
         if not lane.fits(payload):

@@ -33,7 +33,8 @@ class Reporting:
 
     def behavior_failed(self, agent: str, behavior: str, error: Exception, decision: str) -> None:
         """A behavior raised. An error of agentbus's own is logged only, at level info."""
-        count = self._reports.due(("failed", agent, behavior))
+        decided = decision in ("restart", "stop", "escalate")  # which supervision's intensity limits
+        count = self._reports.due(("failed", agent, behavior), always=decided)
         if not count:
             return
         text = f"{type(error).__name__}: {said(error)}"

@@ -23,12 +23,12 @@ class Reports:
         self._loop = loop
         self._last: OrderedDict[Key, tuple[float, int]] = OrderedDict()
 
-    def due(self, key: Key, count: int = 1) -> int:
-        """How many to report now: those since the last report, `count` among them; 0 for not yet."""
+    def due(self, key: Key, count: int = 1, *, always: bool = False) -> int:
+        """How many to report now: those since the last report, `count` among them; 0 for not yet, unless `always`."""
         now = self._loop.time()
         last, held = self._last.pop(key, (float("-inf"), 0))
         held += count
-        ready = now - last >= EVERY_S
+        ready = always or now - last >= EVERY_S
         self._last[key] = (now, 0) if ready else (last, held)
         if len(self._last) > REMEMBER:
             self._last.popitem(last=False)

@@ -60,18 +60,20 @@ async def until_stopped(work: Coroutine[Any, Any, None], name: str) -> bool:
         told.append(1)
         task.cancel()
 
-    with suppress(NotImplementedError):  # an event loop without signals: Ctrl-C raises KeyboardInterrupt there
-        for number in SIGNALS:
+    handled: list[signal.Signals] = []
+    for number in SIGNALS:
+        # An event loop without signals, or in a thread that gets none: Ctrl-C raises KeyboardInterrupt elsewhere.
+        with suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(number, stop)
+            handled.append(number)
     try:
         await task
     except asyncio.CancelledError:
         if not told:
             raise
     finally:
-        with suppress(NotImplementedError):
-            for number in SIGNALS:
-                loop.remove_signal_handler(number)
+        for number in handled:
+            loop.remove_signal_handler(number)
     return bool(told)
 
 

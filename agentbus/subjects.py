@@ -28,10 +28,16 @@ def check_name(name: str, what: str = "name") -> str:
     return name
 
 
-def check_subject(subject: str, *, pattern: bool = False, what: str = "subject") -> str:
-    """The subject itself. Raises `SubjectError` naming the offending token; wildcards only with `pattern`."""
+def check_length(subject: str, what: str = "subject") -> str:
+    """The subject itself. Raises `SubjectError` when it is longer than `LONGEST`."""
     if len(subject.encode("utf-8", "replace")) > LONGEST:
         raise SubjectError(f"{what} {subject[:40]!r}... is longer than {LONGEST} bytes: put it in the message")
+    return subject
+
+
+def check_subject(subject: str, *, pattern: bool = False, what: str = "subject") -> str:
+    """The subject itself. Raises `SubjectError` naming the offending token; wildcards only with `pattern`."""
+    check_length(subject, what)
     tokens = subject.split(".")
     last = len(tokens) - 1
     for index, token in enumerate(tokens):
@@ -117,7 +123,7 @@ class Subjects:
 
     def agent(self, name: str, type_name: str) -> str:
         """One agent, by name."""
-        return f"{self.realm}.to.{check_name(name, 'agent')}.{type_token(type_name)}"
+        return check_length(f"{self.realm}.to.{check_name(name, 'agent')}.{type_token(type_name)}")
 
     def to_agent(self, name: str) -> str:
         """The pattern of all that is sent to one agent."""
@@ -142,7 +148,7 @@ class Subjects:
 
     def _with_topic(self, kind: str, type_name: str, topic: str) -> str:
         root = f"{self.realm}.{kind}.{type_token(type_name)}"
-        return f"{root}.{check_topic(topic)}" if topic else root
+        return check_length(f"{root}.{check_topic(topic)}") if topic else root
 
     def _patterns(self, kind: str, type_name: str, topic: str) -> tuple[str, ...]:
         root = f"{self.realm}.{kind}.{type_token(type_name)}"

@@ -1607,3 +1607,8 @@ async def test_a_request_that_comes_while_an_agent_says_goodbye_is_answered(url:
         await removing
         await until(lambda: answers)
         assert "Busy" in answers[0].headers.values()
+
+
+def test_a_memory_broker_outside_an_event_loop_is_refused_with_the_remedy() -> None:
+    with pytest.raises(ConfigurationError, match="inside a coroutine"):
+        Node("memory://nowhere")

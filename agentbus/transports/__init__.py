@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 
-from ..errors import UnknownScheme
+from ..errors import ConfigurationError, UnknownScheme
 from ..transport import Transport
 
 ENVIRONMENT = "AGENTBUS_URL"
@@ -36,7 +36,12 @@ def open_transport(url: str | None, *, name: str) -> Transport:
         case "memory":
             from .memory import MemoryBroker, MemoryTransport
 
-            return MemoryTransport(MemoryBroker.named(rest), name=name)
+            try:
+                broker = MemoryBroker.named(rest)
+            except RuntimeError:
+                text = f"{url}: such a broker belongs to an event loop: make the Node inside a coroutine"
+                raise ConfigurationError(text) from None
+            return MemoryTransport(broker, name=name)
         case "embedded":
             from .embedded import EmbeddedTransport
 
