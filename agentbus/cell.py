@@ -36,7 +36,7 @@ from .specs import Behaviors, OnSpec, RpcSpec
 from .statistics import AgentStatistics, Counters
 from .supervision import Decision, Escalate, Restart, Resume, Supervision, decide, recent
 from .ticking import Ticker, call
-from .worker import EventWorker, Worker
+from .worker import EventWorker, Worker, failure_of
 
 HOOK_S = 5.0
 """Seconds that `@on_stop` may take."""
@@ -209,7 +209,10 @@ class AgentCell:
                         await call(getattr(self.agent, hook.name), Context(self))
                 self._started = True
                 return
-            except Exception as error:
+            except BaseException as raised:  # the constructor may raise anything, too
+                error = failure_of(raised)
+                if error is None:
+                    raise
                 self._still_starting()
                 now = self.port.bus.loop.time()
                 decision = decide(self._policy, self._restarts, error, now, resumable=False)
@@ -253,7 +256,8 @@ class AgentCell:
 
     def _key(self, spec: OnSpec | RpcSpec) -> str:
         """The method's name, and what it hears where several `@on` are on one method."""
-        if isinstance(spec, RpcSpec) or sum(other.name == spec.name for other in self.agent.behaviors.on) == 1:
+        hears = self.behaviors.on
+        if isinstance(spec, RpcSpec) or len(hears) == 1 or sum(other.name == spec.name for other in hears) == 1:
             return spec.name
         return f"{spec.name}[{describe(spec)}]"
 

@@ -8,6 +8,7 @@ a pattern ``*`` stands for one token and a closing ``>`` for one or more. Realms
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from .errors import SubjectError
 
@@ -35,6 +36,7 @@ def check_length(subject: str, what: str = "subject") -> str:
     return subject
 
 
+@lru_cache(maxsize=4096)  # ten thousand agents listen to a few patterns, and each is checked where it enters
 def check_subject(subject: str, *, pattern: bool = False, what: str = "subject") -> str:
     """The subject itself. Raises `SubjectError` naming the offending token; wildcards only with `pattern`."""
     check_length(subject, what)

@@ -144,3 +144,29 @@ async def test_trouble_in_a_handler_is_answered_and_counted(trouble: Trouble) ->
         await until(lambda: handlers.heard == 3)
         counts = node.agent_statistics("handlers").behaviors
         assert (counts["tell_target"].failed, counts["hear"].failed, counts["hear"].dropped) == (1, 3, 0)
+
+
+class Stillborn(Agent):
+    """Cannot be built the second time."""
+
+    lives = 0
+
+    def __init__(self) -> None:
+        Stillborn.lives += 1
+        if Stillborn.lives == 2:
+            raise Odd("odd")
+
+    @rpc(TargetRequest, TargetReply)
+    async def tell_target(self, request: TargetRequest, ctx: Context) -> TargetReply:
+        if Stillborn.lives == 1:
+            raise ValueError("to be built again")
+        return TargetReply(celsius=21.0)
+
+
+async def test_no_agent_is_deaf_after_trouble_in_its_constructor() -> None:
+    Stillborn.lives = 0
+    async with Node("memory://own-cancellations", agents=[Stillborn()]) as node:
+        with pytest.raises(HandlerFailed):
+            await node.request(TargetRequest(), TargetReply, to="stillborn")
+        reply = await node.request(TargetRequest(), TargetReply, to="stillborn", timeout_s=2.0)
+        assert reply.celsius == 21.0
