@@ -91,8 +91,8 @@ class ServerFailed(ConnectionFailed):
 
 
 class StorageFailed(ConnectionFailed):
-    """A durable message was not acknowledged by the stream: it may or may not be stored. Publishing the same message
-    again with the same id is safe."""
+    """A durable message was not acknowledged by the stream: it may or may not be stored. Publishing it again may store
+    it twice, as two messages."""
 
     retryable = True
 

@@ -79,7 +79,7 @@ class Presence:
             return
         verb, name, identity = question
         for cell in [self._cells.get(name)] if name else list(self._cells.values()):
-            if cell is None or not cell.running:
+            if cell is None or cell.ended:
                 continue
             info = self.info(cell)
             if identity in ("", info.id):
