@@ -239,6 +239,7 @@ class Node(Speaker):
         asked_to_stop = asyncio.Event()
         handled: list[signal.Signals] = []
         for number in (signal.SIGTERM, signal.SIGINT):
+            # An event loop without signals, or in a thread that gets none: `stop` ends the run there.
             with suppress(NotImplementedError, RuntimeError, ValueError):
                 loop.add_signal_handler(number, asked_to_stop.set)
                 handled.append(number)
