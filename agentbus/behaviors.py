@@ -83,7 +83,8 @@ def on(
 
     Args:
         kind: the protobuf type.
-        topic: a pattern of topics; left out, every topic and none.
+        topic: a pattern of topics; left out, every topic and none. A token ``{node}`` or ``{agent}`` stands for the
+            name of the node or agent that hosts the behavior.
         queue: members of one group share the events, each gets its own.
         durable: the name of a durable consumer: at least once, in the order of the stream, shared by all who use
             the name. Hears events published with ``durable=True``, and those only.

@@ -56,6 +56,10 @@ class Hosting(Realm, Protocol):
     def log(self) -> FilteringBoundLogger: ...
     @property
     def peers(self) -> PeerView: ...
+    def adopt(self, agent: Agent) -> None:
+        """Told of each instance before it starts."""
+        ...
+
     def make_rng(self, name: str) -> random.Random:
         """A source of chance for the agent of that name."""
         ...
@@ -229,6 +233,7 @@ class AgentCell:
 
     def _bind(self) -> None:
         """Makes the workers, or gives those there are the handlers of this instance."""
+        self._node.adopt(self.agent)
         for spec in (*self.agent.behaviors.on, *self.agent.behaviors.rpc):
             middleware = (*self._node.middleware, *spec.middleware)
             handler: Handler = stack(getattr(self.agent, spec.name), middleware)

@@ -16,6 +16,7 @@ from .inbound import Inbound
 from .peers import PeerView
 from .port import Port
 from .speaking import Speaker
+from .transport import Transport
 
 
 class Surroundings(Protocol):
@@ -166,6 +167,11 @@ class Context(Speaker):
     def peers(self) -> PeerView:
         """Who is alive, as far as this node knows."""
         return self._host.peers
+
+    @property
+    def transport(self) -> Transport:
+        """The wire, for rooms that keep streams of their own."""
+        return self._host.port.bus.transport
 
     # -- speaking --------------------------------------------------------------------------------------------------
 

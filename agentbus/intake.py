@@ -14,7 +14,7 @@ from .messages import full_name
 from .routes import Cancel, Routes
 from .specs import Behaviors, OnSpec, RpcSpec
 from .streams import DurableStreams
-from .subjects import Subjects, type_token
+from .subjects import Subjects, placed, type_token
 from .transport import ConsumerSpec, Consumption, Job
 from .worker import EventWorker, Host, Worker, answer
 
@@ -31,6 +31,11 @@ class Listening(Host, Protocol):
     """The agent's side of an intake."""
 
     workers: dict[str, Worker]
+
+    @property
+    def node(self) -> str:
+        """The node's name."""
+        ...
 
     @property
     def behaviors(self) -> Behaviors:
@@ -81,7 +86,7 @@ class Intake:
             if isinstance(worker, DurableWorker):
                 await self._consume(spec, worker)
                 continue
-            for subject in subjects.events(name, spec.topic):
+            for subject in subjects.events(name, self._topic(spec)):
                 if spec.queue is None:
                     self._cancels.append(routes.plain(subject, name, worker.offer))
                 else:
@@ -94,6 +99,9 @@ class Intake:
         for cancel in self._cancels:
             cancel()
         self._consumptions, self._cancels = [], []
+
+    def _topic(self, spec: OnSpec) -> str:
+        return placed(spec.topic, node=self._host.node, agent=self._host.name)
 
     async def _consume(self, spec: OnSpec, worker: DurableWorker) -> None:
         await self._realm.streams.ensure()
@@ -114,7 +122,7 @@ class Intake:
         consumer = ConsumerSpec(
             stream=self._realm.streams.log,
             name=f"{spec.durable}--{type_token(name)}",
-            filters=self._realm.subjects.durables(name, spec.topic),
+            filters=self._realm.subjects.durables(name, self._topic(spec)),
             ack_wait_s=spec.ack_wait_s,
             max_in_flight=worker.max_in_flight,
         )

@@ -26,7 +26,7 @@ from .discovery import AgentInfo
 from .errors import AgentBusError, AgentExists, AgentNotFound, AgentStopped, Closed, ConfigurationError, NotConnected
 from .messages import EPOCH_CHANCE_BITS, AgentFailed, full_name
 from .middleware import Middleware
-from .peers import PeerView
+from .peers import PeerProvider, PeerView
 from .port import Port
 from .presence import Presence
 from .reporting import Reporting
@@ -58,7 +58,8 @@ class Node(Speaker):
         durable: the limits of the realm's streams of durable events.
         middleware: wrapped round every handler, outside the behavior's own.
         guard: seals and opens frames.
-        peers: who is alive; by default this node's agents only.
+        peers: who is alive; by default what an agent here knows that is a `PeerProvider` (`membership`), else this
+            node's agents only.
         max_hops: messages that may cause one another.
         drain_s: seconds that handlers may go on after the node was asked to stop.
         seed: of all chance; by default the system's.
@@ -96,6 +97,7 @@ class Node(Speaker):
         self.cells: dict[str, AgentCell] = {}
         self._presence = Presence(self.name, realm, self.epoch, self.cells)
         self.peers: PeerView = peers or self._presence
+        self._peers_given = peers is not None
         self._transport = transport or open_transport(url, name=self.name)
         self._clock = clock
         self._agents = agents
@@ -307,11 +309,21 @@ class Node(Speaker):
         await cell.end()
         self.cells.pop(cell.name, None)
 
+    def adopt(self, agent: Agent) -> None:
+        """Takes over the view of an agent that knows who is alive, unless the node was given one."""
+        if isinstance(agent, PeerProvider) and not self._peers_given:
+            self.peers = agent.peer_view(self._presence)
+
     def make_rng(self, name: str) -> random.Random:
         """The agent's source of chance: the same for the same seed and name."""
         return random.Random(f"{self._seed}/{name}")
 
     # -- asked and told --------------------------------------------------------------------------------------------
+
+    @property
+    def transport(self) -> Transport:
+        """The wire, for rooms that keep streams of their own."""
+        return self._transport
 
     @property
     def log(self) -> FilteringBoundLogger:

@@ -1,10 +1,11 @@
-"""Who else is there: the Protocol by which the hall asks, and rooms such as `membership` answer."""
+"""Who else is there, and how far it is to be trusted: the Protocols by which the hall and its rooms ask one another."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from enum import Enum
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -44,4 +45,29 @@ class PeerView(Protocol):
 
     def get(self, name: str) -> Peer | None:
         """The living peer of that name with the highest epoch."""
+        ...
+
+
+@runtime_checkable
+class PeerProvider(Protocol):
+    """An agent that knows who is alive beyond its node. A node that hosts one takes its view for its own."""
+
+    def peer_view(self, local: PeerView) -> PeerView:
+        """Who is alive, given the view that holds the agents of this node. Called when the agent is built."""
+        ...
+
+
+class Standing(Enum):
+    """How far an agent is to be trusted in one life."""
+
+    TRUSTED = "trusted"
+    PROBATION = "probation"
+    QUARANTINED = "quarantined"
+
+
+class StandingView(Protocol):
+    """How far others are to be trusted, to the best of this node's knowledge."""
+
+    def standing(self, peer: PeerId) -> Standing:
+        """The standing of that life of that agent; `TRUSTED` for one that nothing is known of."""
         ...

@@ -65,6 +65,14 @@ def check_topic(topic: str, *, pattern: bool = False) -> str:
     return topic and check_subject(topic, pattern=pattern, what="topic")
 
 
+def placed(topic: str, *, node: str, agent: str) -> str:
+    """The topic as one agent hears it: its tokens ``{node}`` and ``{agent}`` stand for these names."""
+    if "{" not in topic:
+        return topic
+    names = {"{node}": node, "{agent}": agent}
+    return ".".join(names.get(token, token) for token in topic.split("."))
+
+
 def matches(pattern: str, subject: str) -> bool:
     """Whether `subject` is one that a subscriber to `pattern` hears."""
     wanted = pattern.split(".")

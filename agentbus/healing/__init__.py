@@ -1,0 +1,1 @@
+"""What to do about faults: quarantine, restart, re-host, probation, rejoin."""

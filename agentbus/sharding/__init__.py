@@ -1,0 +1,1 @@
+"""Work that survives: shards with one holder each, committed segment by segment."""

@@ -1,0 +1,1 @@
+"""Key-value stores, leases and checkpoints over the streams of any transport."""
