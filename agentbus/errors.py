@@ -14,6 +14,7 @@
     |   |-- Unauthorized            the broker refused the credentials or a permission
     |   |-- ServerFailed            the embedded server could not be started
     |   `-- StorageFailed           a durable message was not stored, or nobody knows      retry
+    |       `-- Conflict              compare and set: another write came first
     |-- RequestFailed             an exchange with another agent
     |   |-- NoResponders            nobody listens on that subject                         retry
     |   |-- DeadlineExceeded        no answer in time (also a TimeoutError)                retry
@@ -95,6 +96,14 @@ class StorageFailed(ConnectionFailed):
     it twice, as two messages."""
 
     retryable = True
+
+
+class Conflict(StorageFailed):
+    """Compare and set found another revision than the expected one: somebody else's write came first. Nothing was
+    stored, and the same write will never be: read again, and decide anew."""
+
+    retryable = False
+    code = 409
 
 
 class RequestFailed(AgentBusError):

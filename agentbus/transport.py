@@ -15,12 +15,18 @@ Promises:
 * **A queue group** gets each message once, whoever of its members gets it.
 * **A stored message** (`store`) survives until the stream's limits drop it; a consumer delivers it at least once,
   again and again until it is acknowledged or discarded.
+* **Compare and set** (`expected`): of any number of writers that expect the same last sequence of a subject, one is
+  stored and the others get `Conflict`. A lost acknowledgement never turns a success into a `Conflict`.
+* **A batch** (`store_all`) is stored whole, with adjacent sequences, or not at all.
+* **Reads** (`last`, `after`, `subjects`) are answered by the stream's leader: they see every write that was
+  acknowledged before they were asked. Only compare and set makes a decision on a read safe.
+* **A follower** (`follow`) is told every message that the stream keeps, in order, each once, across reconnects.
 * **Every wait has a deadline.**
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -30,6 +36,9 @@ Receiver = Callable[[str, bytes, str, Headers | None], None]
 """Called with subject, body, reply subject (empty for none) and headers (None for none)."""
 
 NO_RESPONDERS: Headers = {"Status": "503"}
+
+MAX_BATCH = 1000
+"""Messages in a batch: what nats-server takes."""
 
 
 class LinkState(Enum):
@@ -80,11 +89,25 @@ class StreamLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamSpec:
-    """A stream: everything sent by `store` to a subject that one of `subjects` (patterns) matches."""
+    """A stream: everything sent by `store` to a subject that one of `subjects` (patterns) matches.
+
+    Attributes:
+        name: ``[A-Za-z0-9_-]+``.
+        subjects: the patterns.
+        limits: how much it may hold.
+        per_subject: messages kept of each subject, the newest; -1 for no limit.
+        batches: whether `store_all` may write to it.
+        message_ttl: whether `store` may give a message a life of its own.
+        refuse_when_full: refuse what is above `limits` (`StorageFailed`) in place of dropping the oldest.
+    """
 
     name: str
     subjects: tuple[str, ...]
     limits: StreamLimits = field(default_factory=StreamLimits)
+    per_subject: int = -1
+    batches: bool = False
+    message_ttl: bool = False
+    refuse_when_full: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +136,36 @@ class Stored:
     stream: str
     sequence: int
     duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """One message of a batch (`Transport.store_all`). Attributes as the parameters of `Transport.store`."""
+
+    subject: str
+    body: bytes
+    headers: Headers | None = None
+    expected: int | None = None
+    ttl_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMessage:
+    """A message as a stream keeps it.
+
+    Attributes:
+        subject: where it was stored.
+        body: its bytes.
+        headers: as they were given to `store`; None for none.
+        sequence: its number in the stream, from 1.
+        time_s: when the stream stored it: seconds since 1970 by the broker's clock; for people, not for decisions.
+    """
+
+    subject: str
+    body: bytes
+    headers: Headers | None
+    sequence: int
+    time_s: float
 
 
 class Job(Protocol):
@@ -227,14 +280,101 @@ class Transport(Protocol):
         ...
 
     async def store(
-        self, subject: str, body: bytes, *, message_id: str, headers: Headers | None = None, timeout_s: float = 5.0
+        self,
+        subject: str,
+        body: bytes,
+        *,
+        message_id: str,
+        headers: Headers | None = None,
+        expected: int | None = None,
+        ttl_s: float | None = None,
+        timeout_s: float = 5.0,
     ) -> Stored:
         """Publishes to a stream; returns when the stream has acknowledged it. Tries again, with the same
         `message_id`, until the time is over, also across a reconnect.
 
+        Args:
+            subject: where to.
+            body: bytes.
+            message_id: a second message of this id is not stored again (`StreamLimits.duplicate_window_s`).
+            headers: names that begin with ``Nats-`` belong to the broker.
+            expected: the sequence of the subject's last message, 0 if it has none: stored only if that is so. None:
+                stored in any case.
+            ttl_s: whole seconds, at least 1, after which the stream drops it; needs `StreamSpec.message_ttl`.
+            timeout_s: seconds; losing a stream's leader takes up to 10.
+
         Raises:
+            Conflict: the subject's last message has another sequence than `expected`; nothing was stored.
             StorageFailed: refused, or not acknowledged in time.
             PayloadTooLarge: as `send`.
+            Closed: after `close`.
+        """
+        ...
+
+    async def store_all(
+        self, writes: Sequence[Write], *, message_id: str, timeout_s: float = 5.0
+    ) -> tuple[Stored, ...]:
+        """Stores a batch in one stream (of `StreamSpec.batches`), whole or not at all. Tries again as `store` does.
+
+        Args:
+            writes: 1 to `MAX_BATCH`, each subject at most once.
+            message_id: the batch's id; two batches of one id are one.
+            timeout_s: seconds.
+
+        Returns:
+            An acknowledgement for each of `writes`, with adjacent sequences.
+
+        Raises:
+            Conflict: one of the `expected` is not so; nothing was stored.
+            StorageFailed: refused (nothing was stored), or not acknowledged in time (all of it, or nothing, may be).
+            PayloadTooLarge: one of them is.
+            ValueError: no writes, too many, or a subject twice.
+            Closed: after `close`.
+        """
+        ...
+
+    async def last(self, stream: str, subject: str, *, timeout_s: float = 5.0) -> StoredMessage | None:
+        """The newest message whose subject the pattern `subject` matches, or None. Tries again until the time is over.
+
+        Raises `StorageFailed` (no such stream, or no answer in time) and `Closed`, as `after`, `subjects` and `purge`.
+        """
+        ...
+
+    async def after(self, stream: str, subject: str, sequence: int, *, timeout_s: float = 5.0) -> StoredMessage | None:
+        """The oldest message with a sequence above `sequence` whose subject the pattern matches, or None."""
+        ...
+
+    async def subjects(self, stream: str, pattern: str, *, timeout_s: float = 5.0) -> Mapping[str, int]:
+        """How many messages the stream keeps of each subject that the pattern matches, in the subjects' order."""
+        ...
+
+    async def purge(self, stream: str, subject: str, *, before: int | None = None, timeout_s: float = 5.0) -> int:
+        """Drops the messages whose subject the pattern matches, with sequences below `before` if given; returns how
+        many. What is dropped does not count for `expected` any more. Whether a purge that fails was done is not known;
+        to do it again is safe."""
+        ...
+
+    async def follow(
+        self,
+        stream: str,
+        filters: Sequence[str],
+        receiver: Callable[[StoredMessage], None],
+        *,
+        after: int | None = None,
+        timeout_s: float = 5.0,
+    ) -> Consumption:
+        """Tells `receiver` of what the stream keeps and what will be stored, in order, each message once; goes on
+        across reconnects, without a gap and without a repeat. Nothing is acknowledged: where one stands is one's own.
+
+        Args:
+            stream: the stream's name.
+            filters: patterns of subjects, none of which may overlap another.
+            receiver: called from the event loop; must return quickly.
+            after: begin with the first sequence above this. None: begin with the newest message of each subject.
+            timeout_s: seconds.
+
+        Raises:
+            StorageFailed: no such stream, or no answer in time.
             Closed: after `close`.
         """
         ...
