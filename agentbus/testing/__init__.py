@@ -3,6 +3,7 @@
 * `Simulation`: nodes, a network with faults, virtual time; docs/guides/testing.md
 * what it finds: `SimulationFailed` and those below it, `NotSimulated`
 * what happened: `EventLog`, `Event`
+* `Cluster`: real nats-servers that can be killed and started again
 * `check_transport`: holds a transport of your own to what `agentbus.transport` promises
 
 Names are imported when they are first used.
@@ -14,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .cluster import Cluster
     from .conformance import CHECKS, OUTAGE_CHECKS, BrokerControl, Check, check_transport
     from .event_log import Event, EventLog
     from .failures import (
@@ -34,6 +36,7 @@ __all__ = [
     "BrokerControl",
     "CHECKS",
     "Check",
+    "Cluster",
     "Event",
     "EventLog",
     "NodeOptions",
@@ -50,6 +53,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "cluster": ("Cluster",),
     "conformance": ("BrokerControl", "CHECKS", "Check", "OUTAGE_CHECKS", "check_transport"),
     "event_log": ("Event", "EventLog"),
     "failures": (
