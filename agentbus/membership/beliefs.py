@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable
 from itertools import count
 from math import inf
-from random import Random
+from typing import TYPE_CHECKING
 
 from .awareness import Awareness
 from .config import MembershipConfig
@@ -19,6 +19,9 @@ from .freeze import Freeze
 from .members import Member, Members
 from .model import AgentEntry, ChangeKind, Effect, Notify, Packet, PacketKind, Send, State, Word
 from .suspicion import Suspicion, retransmissions
+
+if TYPE_CHECKING:
+    from random import Random
 
 MAX_URGENT = 256
 """Members that are to be probed out of turn, at most."""
@@ -335,8 +338,12 @@ class Beliefs:
 
     # -- telling ---------------------------------------------------------------------------------------------------
 
+    def send(self, to: str, kind: PacketKind, sequence: int, target: str = "", words: tuple[Word, ...] = ()) -> None:
+        """A packet of this node's."""
+        self.out.append(Send(to, Packet(kind, self.name, self.own.epoch, sequence, target, words)))
+
     def _tell(self, node: str, word: Word) -> None:
-        self.out.append(Send(node, Packet(PacketKind.GOSSIP, self.name, self.own.epoch, 0, "", (word,))))
+        self.send(node, PacketKind.GOSSIP, 0, "", (word,))
 
     def _notify(self, kind: ChangeKind, member: Member, reason: str) -> None:
         self.out.append(Notify(kind, member.word, member.agents, reason))

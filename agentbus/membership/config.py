@@ -6,8 +6,8 @@ How long until a crash is known, by formula (n live members, period T, without l
   the dead one in a period is ``(1 - 1/(n-1))^(n-1)``, about 1/e: e/(e-1) = 1.58 periods in synchronous rounds (SWIM,
   section 3.1), a mean of T when the nodes' rounds are not aligned;
 * then that probe fails: T;
-* then the suspicion runs for ``alpha * max(1, log10 n) * T`` at the least, which is reached when K more nodes have found the
-  same, after about K more periods; and for beta times as long when nobody else finds it.
+* then the suspicion runs for ``alpha * max(1, log10 n) * T`` at the least, which is reached when K more nodes have
+  found the same, after about K more periods; and for beta times as long when nobody else finds it.
 
 So a crash is declared after about ``T * (2 + alpha * max(1, log10 n))``, and everybody knows one or two gossip
 intervals later. `expected_detection_s` says it for a configuration.
@@ -44,10 +44,10 @@ class MembershipConfig:
             back, within which it outranks the life before.
         answers: nodes that answer a joiner, expected: each does by chance ``answers / n``.
         answer_within_s: answers are spread over so many seconds.
-        probe_order: ``"round-robin"``: everyone once before anyone twice, in an order shuffled at each turn, which bounds the
-            time to the first probe by ``(2n - 1) * T``; ``"random"``: SWIM's analysis.
+        probe_order: ``"round-robin"``: everyone once before anyone twice, in an order shuffled at each turn, which
+            bounds the time to the first probe by ``(2n - 1) * T``; ``"random"``: SWIM's analysis.
         max_health: the largest local health score (Lifeguard's S).
-        nack_share: who was asked to ping, and had no answer after this share of the asker's rest of the period, says so.
+        nack_share: who was asked to ping, and had no answer after this share of ``period_s - timeout_s``, says so.
         reclaim_s: seconds for which the dead are remembered in full.
         max_members: nodes that are remembered, dead and alive; further ones are ignored.
         packet_bytes: bytes of words on one packet.
@@ -99,8 +99,8 @@ class MembershipConfig:
     def __post_init__(self) -> None:
         if not 0.0 < self.timeout_s < self.period_s:
             raise ConfigurationError(
-                f"membership: timeout_s={self.timeout_s:g} with period_s={self.period_s:g}: the indirect probe needs what "
-                "remains of the period, so 0 < timeout_s < period_s"
+                f"membership: timeout_s={self.timeout_s:g} with period_s={self.period_s:g}: the indirect probe needs "
+                "what remains of the period, so 0 < timeout_s < period_s"
             )
         for name in ("alpha", "gossip_s", "join_s", "reclaim_s", "lag_s", "answers"):
             if getattr(self, name) <= 0:
@@ -146,12 +146,12 @@ def local() -> MembershipConfig:
 
 
 def lan() -> MembershipConfig:
-    """A data centre: a crash among 128 nodes is declared after 10.4 s, among 12 after 6.3 s. ``T = 1``, ``alpha = 4``."""
+    """A data centre: among 128 nodes a crash is declared after 10.4 s, among 12 after 6.3 s. ``T = 1, alpha = 4``."""
     return MembershipConfig()
 
 
 def wan() -> MembershipConfig:
-    """Between continents: a crash among 128 nodes is declared after 73 s, among 12 after 42 s. ``T = 5``, ``alpha = 6``."""
+    """Between continents: among 128 nodes a crash is declared after 73 s, among 12 after 42 s. ``T = 5, alpha = 6``."""
     return MembershipConfig(
         period_s=5.0,
         timeout_s=2.0,

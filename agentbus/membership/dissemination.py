@@ -59,10 +59,7 @@ class Dissemination:
         entries = self._entries
         if not entries:
             return ()
-        if self._bytes <= room:
-            taken = list(entries.values())
-        else:
-            taken = self._best(room)
+        taken = list(entries.values()) if self._bytes <= room else self._best(room)
         words: list[Word] = []
         for entry in taken:
             word = entry.word

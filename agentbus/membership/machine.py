@@ -2,9 +2,9 @@
 
 Das, Gupta, Motivala: SWIM, DSN 2002; Dadgar, Phillips, Currey: Lifeguard, DSN-W 2018.
 
-The driver calls `start` once, `handle` for each event and `tick` when `next_deadline` is reached, and carries out what they
-return, in order. Timers that are overdue may be ticked before or after the packets that waited: this node notices that
-it was late and gives no verdict (`freeze`).
+The driver calls `start` once, `handle` for each event and `tick` when `next_deadline` is reached, and carries out what
+they return, in order. Timers that are overdue may be ticked before or after the packets that waited: this node notices
+that it was late and gives no verdict (`freeze`).
 
 Invariants: at most one probe runs; a verdict is given only after something sent since was answered; nothing is said
 after `Leave`, or when a later life of this name is at work.
@@ -15,44 +15,28 @@ from __future__ import annotations
 import heapq
 from itertools import count
 from math import inf
-from random import Random
+from typing import TYPE_CHECKING
 
 from .beliefs import Beliefs
 from .config import MembershipConfig
-from .members import Member
 from .model import (
     AgentEntry,
     Broadcast,
     Describe,
     Effect,
     Event,
-    Leave,
     Link,
     Packet,
     PacketKind,
     Send,
-    State,
     Word,
 )
+from .probing import Probing
+from .relays import Relays
 from .suspicion import retransmissions
 
-MAX_RELAYS = 1_024
-"""Pings under way in others' place, at most."""
-
-
-class _Probe:
-    """A ping under way. `stage`: waiting for the target, then (asked) for those who ping it in our place, or answered."""
-
-    __slots__ = ("asked", "began", "ends", "nacks", "sequence", "stage", "target")
-
-    def __init__(self, target: Member, sequence: int, began: float, ends: float) -> None:
-        self.target = target
-        self.sequence = sequence
-        self.began = began
-        self.ends = ends
-        self.stage = "waiting"
-        self.asked: list[str] = []
-        self.nacks: set[str] = set()
+if TYPE_CHECKING:
+    from random import Random
 
 
 class Swim:
@@ -85,16 +69,12 @@ class Swim:
         self._started = False
         self._told = False  # somebody has told us all that it knows
         self._untold = 0  # joins that nobody has answered
-        self._sequence = 0
-        self._probe: _Probe | None = None
-        self._probe_at = inf
+        self._probing = Probing(self.beliefs, config, now)
+        self._relays = Relays(self.beliefs, self._probing, config)
         self._gossip_at = inf
         self._gossiped = -inf
-        self._revive_at = now + config.revive_s if config.revive_s else inf
         self._introduce_at = now
-        self._relays: dict[int, tuple[str, int, str]] = {}
-        self._echo: tuple[int, float] = (0, -inf)
-        self._later: list[tuple[float, int, str, object]] = []
+        self._later: list[tuple[float, int, str, str]] = []
         self._numbers = count()
 
     # -- what the driver calls -------------------------------------------------------------------------------------
@@ -108,7 +88,7 @@ class Swim:
         """Joins: tells everybody, and begins to probe."""
         config, random = self.config, self._rng.random
         self._started = True
-        self._probe_at = now + random() * config.period_s
+        self._probing.restart(now + random() * config.period_s)
         if config.push_pull_s:
             self._at(now + random() * config.push_pull_s, "push-pull")
         self._join(now)
@@ -150,50 +130,41 @@ class Swim:
         beliefs = self.beliefs
         if beliefs.over or beliefs.freeze.down:
             return inf
-        due = self._probe_at
-        if self._gossip_at < due:
-            due = self._gossip_at
-        if self._later and self._later[0][0] < due:
-            due = self._later[0][0]
-        expiry = beliefs.next_expiry()
-        return expiry if expiry < due else due
+        later = self._later[0][0] if self._later else inf
+        return min(self._probing.at, self._gossip_at, later, self._relays.at, beliefs.next_expiry())
 
     def _notice_lag(self, now: float) -> None:
         late_s = now - self._due()
         if late_s > self.config.lag_s and self.config.freeze:
             self.beliefs.postpone(self.beliefs.freeze.late(now, late_s))
             self._relays.clear()
-            if self._probe is not None:
-                self._probe = None
-                self._probe_at = now
+            self._probing.restart(now)
 
     def _do_due(self, now: float) -> None:
         later = self._later
         while later and later[0][0] <= now:
             _, _, what, about = heapq.heappop(later)
             self._do_later(what, about, now)
-        if self._probe_at <= now:
-            self._step_probe(now)
+        if self._relays.at <= now:
+            self._relays.step(now)
+        if self._probing.at <= now:
+            self._probing.step(now)
         if self._gossip_at <= now:
             self._gossip(now)
         beliefs = self.beliefs
         if beliefs.next_expiry() <= now:
-            if beliefs.freeze.doubtful(now, self._allowed_s()):
-                self._send_echo(now)
+            if beliefs.freeze.doubtful(now, self._probing.allowed_s):
+                self._probing.send_echo(now)
                 beliefs.postpone(self.config.timeout_s * beliefs.awareness.factor)
             else:
                 beliefs.expire(now)
 
-    def _at(self, when: float, what: str, about: object = None) -> None:
+    def _at(self, when: float, what: str, about: str = "") -> None:
         heapq.heappush(self._later, (when, next(self._numbers), what, about))
 
-    def _do_later(self, what: str, about: object, now: float) -> None:
-        if what == "nack":
-            self._end_relay(about, now)
-        elif what == "drop":
-            self._relays.pop(about, None)  # pyright: ignore[reportArgumentType, reportCallIssue]
-        elif what == "tell":
-            self._send_table(PacketKind.TELL, str(about))
+    def _do_later(self, what: str, about: str, now: float) -> None:
+        if what == "tell":
+            self._send_table(PacketKind.TELL, about)
         elif what == "join":
             self._join(now)
         else:
@@ -213,99 +184,14 @@ class Swim:
         beliefs.out = []
         return out
 
-    # -- probing ---------------------------------------------------------------------------------------------------
-
-    def _allowed_s(self) -> float:
-        """Two rounds of probing: something was answered within that, unless the own link is not well."""
-        return 2.0 * self.config.period_s * self.beliefs.awareness.factor
-
-    def _step_probe(self, now: float) -> None:
-        probe = self._probe
-        if probe is None or probe.stage == "answered":
-            self._begin_probe(now)
-        elif probe.stage == "waiting":
-            self._ask_others(probe, now)
-        else:
-            self._give_up(probe, now)
-            self._begin_probe(now)
-
-    def _begin_probe(self, now: float) -> None:
-        config = self.config
-        self._members.reclaim(now)
-        if now >= self._revive_at:
-            self._revive_at = now + config.revive_s
-            self._ping_a_failed_one()
-        target = self._choose()
-        factor = self.beliefs.awareness.factor
-        if target is None:
-            self.beliefs.freeze.nobody_asked(now)
-            self._probe = None
-            self._probe_at = now + config.period_s
-            return
-        self._sequence += 1
-        self._probe = _Probe(target, self._sequence, now, now + config.period_s * factor)
-        self._probe_at = now + config.timeout_s * factor
-        self._ping(target, self._sequence)
-
-    def _choose(self) -> Member | None:
-        by_name, living, urgent = self._members.by_name, self._members.living, self.beliefs.urgent
-        while urgent:
-            name = urgent.popleft()
-            if name in living:
-                return by_name[name]
-        chosen = living.turn() if self.config.probe_order == "round-robin" else living.pick()
-        return None if chosen is None else by_name[chosen]
-
-    def _ping(self, target: Member, sequence: int) -> None:
-        words = self.beliefs.take_news()
-        if self.config.buddy and target.word.state is not State.ALIVE and target.word not in words:
-            words = (target.word, *words)
-        self._send(target.name, PacketKind.PING, sequence, target.name, words)
-
-    def _ping_a_failed_one(self) -> None:
-        name = self._members.failed.pick()
-        if name is not None:
-            self._sequence += 1
-            word = self._members.by_name[name].word
-            self._send(name, PacketKind.PING, self._sequence, name, (word,))
-
-    def _ask_others(self, probe: _Probe, now: float) -> None:
-        probe.stage = "asked"
-        probe.asked = self._members.living.sample(self.config.indirect, but=(probe.target.name,))
-        for other in probe.asked:
-            self._send(other, PacketKind.PING_REQUEST, probe.sequence, probe.target.name)
-        if self.config.freeze:
-            self._send_echo(now)
-        self._probe_at = probe.ends
-
-    def _give_up(self, probe: _Probe, now: float) -> None:
-        beliefs, config = self.beliefs, self.config
-        missing = len(probe.asked) - len(probe.nacks)
-        beliefs.awareness.apply(missing if config.nacks and probe.asked else 1)
-        if config.freeze and (beliefs.freeze.proved < probe.began or beliefs.freeze.frozen(now)):
-            return
-        if not probe.target.dead:
-            beliefs.accuse(probe.target, now)
-
-    def _answered(self, sent: float, now: float) -> None:
-        beliefs = self.beliefs
-        beliefs.postpone(beliefs.freeze.proof(sent, now, self._allowed_s()))
-
-    def _send_echo(self, now: float) -> None:
-        sequence, sent = self._echo
-        if now - sent < self.config.timeout_s:
-            return
-        self._echo = (sequence + 1, now)
-        self._send(self.name, PacketKind.ECHO, sequence + 1)
-
     # -- packets ---------------------------------------------------------------------------------------------------
 
     def _receive(self, packet: Packet, now: float) -> None:
         kind, source, epoch, sequence, target, words = packet
         beliefs = self.beliefs
         if source == self.name and epoch == self.epoch:
-            if kind is PacketKind.ECHO and sequence == self._echo[0]:
-                self._answered(self._echo[1], now)
+            if kind is PacketKind.ECHO:
+                self._probing.hear_echo(sequence, now)
             return
         known = beliefs.knows(source, epoch)
         table = kind is PacketKind.ASK or kind is PacketKind.TELL
@@ -323,14 +209,13 @@ class Swim:
         if kind is PacketKind.PING:
             self._answer_ping(source, sequence, known)
         elif kind is PacketKind.ACK:
-            self._hear_ack(source, epoch, sequence, target, now)
+            self._probing.hear_ack(source, epoch, sequence, target, now)
+            self._relays.hear_ack(source, sequence)
         elif kind is PacketKind.PING_REQUEST:
             if known:
-                self._relay(source, sequence, target, now)
+                self._relays.ask(source, sequence, target, now)
         elif kind is PacketKind.NACK:
-            probe = self._probe
-            if probe is not None and probe.sequence == sequence and source in probe.asked:
-                probe.nacks.add(source)
+            self._probing.hear_nack(source, sequence)
         elif kind is PacketKind.ASK:
             self._told = True
             self._send_table(PacketKind.TELL, source)
@@ -343,47 +228,11 @@ class Swim:
         words = self.beliefs.take_news()
         if not known:  # it is believed dead, or of another life: it is told so
             words = (*self._claim(source), *words)
-        self._send(source, PacketKind.ACK, sequence, self.name, words)
+        self.beliefs.send(source, PacketKind.ACK, sequence, self.name, words)
 
     def _claim(self, source: str) -> tuple[Word, ...]:
         member = self._members.by_name.get(source)
         return () if member is None else (member.word,)
-
-    def _hear_ack(self, source: str, epoch: int, sequence: int, target: str, now: float) -> None:
-        probe = self._probe
-        if probe is not None and probe.sequence == sequence:
-            if target != probe.target.name or probe.stage == "answered":
-                return
-            if source == target and epoch != probe.target.word.epoch:
-                return
-            self._answered(probe.began, now)
-            self.beliefs.awareness.apply(-1)
-            probe.stage = "answered"
-            self._probe_at = probe.ends
-            return
-        relay = self._relays.get(sequence)
-        if relay is not None and relay[2] == source:
-            del self._relays[sequence]
-            asker, asked, _ = relay
-            self._send(asker, PacketKind.ACK, asked, source, self.beliefs.take_news())
-
-    def _relay(self, source: str, sequence: int, target: str, now: float) -> None:
-        member = self._members.by_name.get(target)
-        if member is None or len(self._relays) >= MAX_RELAYS:
-            return
-        self._sequence += 1
-        self._relays[self._sequence] = (source, sequence, target)
-        self._ping(member, self._sequence)
-        config = self.config
-        if config.nacks:
-            self._at(now + config.nack_share * (config.period_s - config.timeout_s), "nack", self._sequence)
-        self._at(now + 2.0 * config.period_s, "drop", self._sequence)
-
-    def _end_relay(self, sequence: object, now: float) -> None:
-        relay = self._relays.get(sequence)  # pyright: ignore[reportArgumentType, reportCallIssue]
-        if relay is not None:
-            asker, asked, target = relay
-            self._send(asker, PacketKind.NACK, asked, target)
 
     # -- strangers and tables --------------------------------------------------------------------------------------
 
@@ -402,14 +251,14 @@ class Swim:
             if kind is PacketKind.PING:
                 return  # the ack says it
             self._introduce_at = now + self.config.period_s
-            self._send(source, PacketKind.GOSSIP, 0, "", claim)
+            self.beliefs.send(source, PacketKind.GOSSIP, 0, "", claim)
         else:
             self._introduce(source, kind, now)
 
     def _send_table(self, kind: PacketKind, to: str) -> None:
         for number, words in enumerate(self.beliefs.table()):
             # Only the first part asks for the other's table.
-            self._send(to, kind if number == 0 else PacketKind.TELL, 0, "", words)
+            self.beliefs.send(to, kind if number == 0 else PacketKind.TELL, 0, "", words)
 
     # -- joining and leaving ---------------------------------------------------------------------------------------
 
@@ -449,10 +298,9 @@ class Swim:
         if up == (not freeze.down):
             return
         self.beliefs.postpone(freeze.link(up, now))
-        self._probe = None
         self._relays.clear()
+        self._probing.restart(now + self._rng.random() * self.config.period_s)
         if up:
-            self._probe_at = now + self._rng.random() * self.config.period_s
             self._do_due(now)
 
     # -- gossip ----------------------------------------------------------------------------------------------------
@@ -470,6 +318,3 @@ class Swim:
             beliefs.out.append(Send(other, packet))
         if len(beliefs.news):
             self._gossip_at = now + self.config.gossip_s
-
-    def _send(self, to: str, kind: PacketKind, sequence: int, target: str = "", words: tuple[Word, ...] = ()) -> None:
-        self.beliefs.out.append(Send(to, Packet(kind, self.name, self.epoch, sequence, target, words)))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Iterator
-from random import Random
+from typing import TYPE_CHECKING
 
 from .model import AgentEntry, State, Word
 from .ring import Ring
 from .suspicion import Suspicion
+
+if TYPE_CHECKING:
+    from random import Random
 
 MAX_BURIED = 16_384
 """Names whose last rank is remembered after they were forgotten, so that an old word does not bring them back."""

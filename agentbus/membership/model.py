@@ -17,7 +17,7 @@ OVERHEAD = 48
 
 
 class State(IntEnum):
-    """What is believed of a node, in the order of rank: a later one overrides an earlier one of the same incarnation."""
+    """What is believed of a node, in the order of rank: the later overrides the earlier of one incarnation."""
 
     ALIVE = 0
     SUSPECT = 1

@@ -1,9 +1,12 @@
-"""Members to choose from: each once before any twice, in a shuffled order (SWIM, section 4.3), or at random; in O(1)."""
+"""Members to choose from, in O(1): each once before any twice, shuffled (SWIM, section 4.3), or at random."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from random import Random
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from random import Random
 
 
 class Ring:

@@ -126,7 +126,8 @@ class World:
         for name in names:
             waiting = self._stopped.pop(name)
             machine = self.machines[name]
-            self._carry_out(name, machine.tick(self.now))
+            while (due := machine.next_deadline()) is not None and due <= self.now:
+                self._carry_out(name, machine.tick(self.now))
             for packet in waiting:
                 self.do(name, packet)
 
