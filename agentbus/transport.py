@@ -72,8 +72,9 @@ class StreamLimits:
     """What a stream of durable messages may hold. Whichever limit is reached first drops the oldest.
 
     Attributes:
-        max_bytes: bytes, headers included; the server sets them aside when the stream is made. Default 256 MiB.
-        max_age_s: seconds. Default seven days.
+        max_bytes: bytes, headers included; the server sets them aside when the stream is made. -1 for no limit. Default
+            256 MiB.
+        max_age_s: seconds; 0 for no limit. Default seven days.
         max_messages: messages; -1 for no limit.
         duplicate_window_s: for how long a message id is remembered, so that a second `store` of it is not stored
             again. Seconds, at least 0.1.
@@ -306,6 +307,7 @@ class Transport(Protocol):
         Raises:
             Conflict: the subject's last message has another sequence than `expected`; nothing was stored.
             StorageFailed: refused, or not acknowledged in time.
+            ConfigurationError: a `ttl_s` that is not whole.
             PayloadTooLarge: as `send`.
             Closed: after `close`.
         """
@@ -328,7 +330,7 @@ class Transport(Protocol):
             Conflict: one of the `expected` is not so; nothing was stored.
             StorageFailed: refused (nothing was stored), or not acknowledged in time (all of it, or nothing, may be).
             PayloadTooLarge: one of them is.
-            ValueError: no writes, too many, or a subject twice.
+            ConfigurationError: no writes, too many, or a subject twice.
             Closed: after `close`.
         """
         ...

@@ -7,18 +7,30 @@ the transport; every wait ends by its deadline in the running loop's time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NoReturn, TypeVar
 
 from ..errors import AgentBusError, Closed, NotConnected, PayloadTooLarge, StorageFailed
 from ..subjects import check_subject
-from ..transport import ConsumerSpec, Headers, Job, LinkState, LinkWatcher, Receiver, Stored, StreamSpec
+from ..transport import (
+    ConsumerSpec,
+    Headers,
+    Job,
+    LinkState,
+    LinkWatcher,
+    Receiver,
+    Stored,
+    StoredMessage,
+    StreamSpec,
+    Write,
+)
 from .memory_broker import MemoryBroker
 from .memory_consumer import Pull
-from .memory_exchange import MESSAGE_ID
+from .memory_follower import Following
 from .memory_link import MESSAGE_BYTES, Link, Observer, header_bytes
 from .memory_routes import Interest
+from .stored import stamped, stamped_batch
 
 __all__ = ["MemoryBroker", "MemoryTransport", "Observer"]
 
@@ -135,30 +147,61 @@ class MemoryTransport:
         await self._ask(lambda: self._exchange.ensure_stream(spec), left_s, f"stream {spec.name}")
 
     async def store(
-        self, subject: str, body: bytes, *, message_id: str, headers: Headers | None = None, timeout_s: float = 5.0
+        self,
+        subject: str,
+        body: bytes,
+        *,
+        message_id: str,
+        headers: Headers | None = None,
+        expected: int | None = None,
+        ttl_s: float | None = None,
+        timeout_s: float = 5.0,
     ) -> Stored:
-        """Stores a message. Raises `StorageFailed`, `PayloadTooLarge`, `Closed`."""
-        self._not_closed()
-        check_subject(subject)
-        stamped = {**(headers or {}), MESSAGE_ID: message_id}
-        size = len(body) + header_bytes(stamped)
-        if size > self.max_payload:
-            raise _too_large(subject, size, self.max_payload)
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout_s
-        reason = ""
-        while (left_s := deadline - loop.time()) > 0:
-            try:
-                left_s = min(await self._wait_for_link(left_s), STORE_TRY_S)
-                operate = partial(self._exchange.store, self._link, subject, body, stamped)
-                stored = await self._ask(operate, left_s, "store", loss=True)
-            except NotConnected as error:
-                reason = str(error)
-                continue
-            if stored is None:
-                raise StorageFailed(f"{subject}: no stream takes it; call ensure_stream with a pattern that matches it")
-            return stored
-        raise StorageFailed(f"{subject}: not acknowledged within {timeout_s:g} s, try again with the same id; {reason}")
+        """Stores a message. Raises `Conflict`, `StorageFailed`, `PayloadTooLarge`, `Closed`."""
+        marks = stamped(message_id, headers, expected, ttl_s)
+        return (await self._store([(subject, body, marks)], timeout_s))[0]
+
+    async def store_all(
+        self, writes: Sequence[Write], *, message_id: str, timeout_s: float = 5.0
+    ) -> tuple[Stored, ...]:
+        """Stores a batch. Raises `Conflict`, `StorageFailed`, `PayloadTooLarge`, `ConfigurationError`, `Closed`."""
+        batch = [(write.subject, write.body, marks) for write, marks in stamped_batch(writes, message_id)]
+        return await self._store(batch, timeout_s)
+
+    async def last(self, stream: str, subject: str, *, timeout_s: float = 5.0) -> StoredMessage | None:
+        """See `Transport.last`."""
+        return await self._tried(lambda: self._exchange.last(stream, subject), f"last of {subject}", timeout_s)
+
+    async def after(self, stream: str, subject: str, sequence: int, *, timeout_s: float = 5.0) -> StoredMessage | None:
+        """See `Transport.after`."""
+        operate = partial(self._exchange.after, stream, subject, sequence)
+        return await self._tried(operate, f"next of {subject}", timeout_s)
+
+    async def subjects(self, stream: str, pattern: str, *, timeout_s: float = 5.0) -> Mapping[str, int]:
+        """See `Transport.subjects`."""
+        return await self._tried(lambda: self._exchange.subjects(stream, pattern), f"subjects of {stream}", timeout_s)
+
+    async def purge(self, stream: str, subject: str, *, before: int | None = None, timeout_s: float = 5.0) -> int:
+        """See `Transport.purge`."""
+        operate = partial(self._exchange.purge, stream, subject, before)
+        return await self._tried(operate, f"purge of {subject}", timeout_s)
+
+    async def follow(
+        self,
+        stream: str,
+        filters: Sequence[str],
+        receiver: Callable[[StoredMessage], None],
+        *,
+        after: int | None = None,
+        timeout_s: float = 5.0,
+    ) -> Following:
+        """See `Transport.follow`."""
+        left_s = await self._wait_for_link(timeout_s)
+        operate = partial(self._exchange.follow, stream, filters, self._link, receiver, after)
+        try:
+            return await self._ask(operate, left_s, f"follow {stream}")
+        except NotConnected as error:
+            raise StorageFailed(str(error)) from None
 
     async def consume(self, spec: ConsumerSpec, receiver: Callable[[Job], None], *, timeout_s: float = 5.0) -> Pull:
         """Begins to consume. Raises `StorageFailed`, `NotConnected`."""
@@ -210,6 +253,32 @@ class MemoryTransport:
         self._end("crashed")
 
     # Inside.
+
+    async def _store(self, batch: Sequence[tuple[str, bytes, Headers]], timeout_s: float) -> tuple[Stored, ...]:
+        for subject, body, marks in batch:
+            check_subject(subject)
+            size = len(body) + header_bytes(marks)
+            if size > self.max_payload:
+                raise _too_large(subject, size, self.max_payload)
+        subject = batch[0][0]
+        stored = await self._tried(lambda: self._exchange.store(self._link, batch), subject, timeout_s)
+        if not stored:
+            raise StorageFailed(f"{subject}: no stream takes it; call ensure_stream with a pattern that matches it")
+        return stored
+
+    async def _tried(self, operate: Callable[[], ResultT], what: str, timeout_s: float) -> ResultT:
+        """What a stream answers, asked again whenever the question or the answer is lost. Raises `StorageFailed`."""
+        self._not_closed()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        reason = ""
+        while (left_s := deadline - loop.time()) > 0:
+            try:
+                left_s = min(await self._wait_for_link(left_s), STORE_TRY_S)
+                return await self._ask(operate, left_s, what, loss=True)
+            except NotConnected as error:
+                reason = str(error)
+        raise StorageFailed(f"{what}: not acknowledged within {timeout_s:g} s, try again with the same id; {reason}")
 
     def _tell(self, state: LinkState, reason: str) -> None:
         if self._watcher is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import copy_context
 from functools import partial
 from random import Random
@@ -18,17 +18,19 @@ from weakref import ref
 import structlog
 
 from ..errors import StorageFailed
-from ..transport import NO_RESPONDERS, ConsumerSpec, Headers, Job, Stored, StreamSpec
+from ..transport import NO_RESPONDERS, ConsumerSpec, Headers, Job, Stored, StoredMessage, StreamSpec
 from .memory_consumer import Delivery, Pull, Settlement
+from .memory_follower import Following, Told
 from .memory_job import MemoryJob
 from .memory_link import BROKER, MESSAGE_BYTES, Link, Observer, header_bytes
 from .memory_network import Network, Parcel
 from .memory_routes import Interest, Route, Routes
 from .memory_storage import Storage
+from .memory_stream import Append
+from .stored import EXPECTED, MESSAGE_ID, TTL
 
 log = structlog.get_logger("agentbus.memory")
 
-MESSAGE_ID = "Nats-Msg-Id"
 LOG_EVERY_S = 1.0
 """Seconds between two log lines about receivers of one connection that raise; all are counted."""
 Message = tuple[Link, str, bytes, str, Headers | None]
@@ -108,13 +110,53 @@ class Exchange:
         self.routes.set_streams(self._storage.streams)
         self.jobs_changed()
 
-    def store(self, link: Link, subject: str, body: bytes, headers: Headers) -> Stored | None:
-        """Stores a message, and delivers it to those who listen live. None: no stream takes it. Raises
-        `StorageFailed`."""
-        route = self.routes.find(subject)
-        stored = self._record(link, route, subject, body, headers)
-        self._spread((link, subject, body, "", headers), route)
+    def store(self, link: Link, batch: Sequence[tuple[str, bytes, Headers]]) -> tuple[Stored, ...]:
+        """Stores messages, all of them or none, and delivers them to those who listen live. Empty: no stream takes
+        them. Raises `StorageFailed`."""
+        routes = [self.routes.find(subject) for subject, _, _ in batch]
+        streams = {stream.spec.name: stream for route in routes for stream in route.streams}
+        if not streams:
+            return ()
+        (stream, *others) = streams.values()
+        if others or not all(route.streams for route in routes):
+            raise StorageFailed("a batch is for one stream: its subjects are of several, or of none")
+        if len(batch) > 1 and not stream.spec.batches:
+            raise StorageFailed(f"stream {stream.spec.name} takes no batches: make it with batches=True")
+        stored = stream.store([_append(*message) for message in batch], _now())
+        for (subject, body, headers), one, route in zip(batch, stored, routes, strict=True):
+            self.network.tell("store", link.name, stream.spec.name, subject, body, str(one.sequence))
+            self._spread((link, subject, body, "", headers), route)
+        self._jobs_due = True
         return stored
+
+    def last(self, stream: str, subject: str) -> StoredMessage | None:
+        """See `Transport.last`."""
+        return self._storage.last(stream, subject, _now())
+
+    def after(self, stream: str, subject: str, sequence: int) -> StoredMessage | None:
+        """See `Transport.after`."""
+        return self._storage.after(stream, subject, sequence, _now())
+
+    def subjects(self, stream: str, pattern: str) -> Mapping[str, int]:
+        """See `Transport.subjects`."""
+        return self._storage.subjects(stream, pattern, _now())
+
+    def purge(self, stream: str, subject: str, before: int | None) -> int:
+        """See `Transport.purge`."""
+        return self._storage.purge(stream, subject, before, _now())
+
+    def follow(
+        self,
+        stream: str,
+        filters: Sequence[str],
+        link: Link,
+        receiver: Callable[[StoredMessage], None],
+        after: int | None,
+    ) -> Following:
+        """See `Transport.follow`."""
+        following = self._storage.follow(stream, filters, link, receiver, after)
+        self.jobs_changed()
+        return following
 
     def attach(self, spec: ConsumerSpec, link: Link, receiver: Callable[[Job], None]) -> Pull:
         """Begins a consumption. Raises `StorageFailed`."""
@@ -238,25 +280,18 @@ class Exchange:
 
     # Streams and jobs.
 
-    def _record(self, link: Link, route: Route, subject: str, body: bytes, headers: Headers | None) -> Stored | None:
-        message_id = headers.get(MESSAGE_ID, "") if headers else ""
-        size = header_bytes(headers) if headers else 0
-        stored = None
-        for stream in route.streams:
-            stored = stream.store(subject, body, headers, size, message_id, _now())
-            self.network.tell("store", link.name, stream.spec.name, subject, body, str(stored.sequence))
-        self._jobs_due = True
-        return stored
-
     def _record_live(self, message: Message, route: Route) -> None:
         """A live message to a stream's subject is stored too, and answered, as JetStream does."""
         link, subject, body, reply, headers = message
+        (stream,) = route.streams
         try:
-            stored = self._record(link, route, subject, body, headers)
+            (stored,) = stream.store([_append(subject, body, headers)], _now())
         except StorageFailed as error:
             log.warning("a live message was not stored", subject=subject, error=str(error))
             return
-        if reply and stored is not None:
+        self.network.tell("store", link.name, stream.spec.name, subject, body, str(stored.sequence))
+        self._jobs_due = True
+        if reply:
             told: dict[str, object] = {"stream": stored.stream, "seq": stored.sequence}
             if stored.duplicate:
                 told["duplicate"] = True
@@ -281,6 +316,14 @@ class Exchange:
             entry, link = delivery.entry, delivery.pull.link
             parcel = Parcel("job", BROKER, link, entry.subject, entry.body, entry.size + MESSAGE_BYTES, arrived)
             self.network.carry(parcel, now, live=False)
+        for told in self._storage.told(now, self._can_pull):
+            if self.network.calm:
+                self._receive_told(told)
+                continue
+            message, link = told.message, told.following.link
+            size, arrived = len(message.body) + MESSAGE_BYTES, partial(self._receive_told, told)
+            parcel = Parcel("follow", BROKER, link, message.subject, message.body, size, arrived)
+            self.network.carry(parcel, now, live=False)
 
     def _can_pull(self, link: Link) -> bool:
         return link.up and self.reachable(link)
@@ -292,6 +335,14 @@ class Exchange:
                 pull.receiver(MemoryJob(delivery, self.settle))
             except Exception as error:
                 _receiver_failed(pull.link, delivery.entry.subject, error)
+
+    def _receive_told(self, told: Told) -> None:
+        following = told.following
+        if following.arrived(told):
+            try:
+                following.receiver(told.message)
+            except Exception as error:
+                _receiver_failed(following.link, told.message.subject, error)
 
     # The one timer: the next arrival, or the next redelivery.
 
@@ -312,6 +363,21 @@ class Exchange:
     def _timer_due(self) -> None:
         self._timer = None
         self.jobs_changed()
+
+
+def _append(subject: str, body: bytes, headers: Headers | None) -> Append:
+    """What the headers say of how to store a message."""
+    marks = headers or {}
+    expected, ttl = marks.get(EXPECTED), marks.get(TTL)
+    return Append(
+        subject=subject,
+        body=body,
+        headers=headers,
+        header_size=header_bytes(headers) if headers else 0,
+        message_id=marks.get(MESSAGE_ID, ""),
+        expected=None if expected is None else int(expected),
+        ttl_s=None if ttl is None else float(ttl.removesuffix("s")),
+    )
 
 
 def _now() -> float:

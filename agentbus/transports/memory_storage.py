@@ -5,12 +5,13 @@ Pure: time is an argument. Invariants: no two streams share a subject; a consume
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ..errors import StorageFailed
 from ..subjects import check_name, check_subject
-from ..transport import ConsumerSpec, Job, StreamSpec
+from ..transport import ConsumerSpec, Job, StoredMessage, StreamSpec
 from .memory_consumer import Delivery, MemoryConsumer, Pull
+from .memory_follower import Following, Told, message_of
 from .memory_link import Link
 from .memory_stream import MemoryStream, overlap
 
@@ -21,6 +22,7 @@ class Storage:
     def __init__(self) -> None:
         self._streams: dict[str, MemoryStream] = {}
         self._consumers: dict[tuple[str, str], MemoryConsumer] = {}
+        self._followings: dict[Following, None] = {}
 
     @property
     def streams(self) -> tuple[MemoryStream, ...]:
@@ -40,6 +42,46 @@ class Storage:
             self._streams[spec.name] = MemoryStream(spec)
         else:
             stream.change(spec, now)
+
+    def last(self, stream: str, subject: str, now: float) -> StoredMessage | None:
+        """See `Transport.last`; this and the next raise `StorageFailed` when there is no such stream."""
+        return message_of(self._stream(stream, now).last(subject))
+
+    def after(self, stream: str, subject: str, sequence: int, now: float) -> StoredMessage | None:
+        """See `Transport.after`."""
+        return message_of(self._stream(stream, now).after(subject, sequence))
+
+    def subjects(self, stream: str, pattern: str, now: float) -> Mapping[str, int]:
+        """See `Transport.subjects`."""
+        return self._stream(stream, now).subjects(pattern)
+
+    def purge(self, stream: str, subject: str, before: int | None, now: float) -> int:
+        """See `Transport.purge`."""
+        return self._stream(stream, now).purge(subject, before)
+
+    def follow(
+        self,
+        stream: str,
+        filters: Sequence[str],
+        link: Link,
+        receiver: Callable[[StoredMessage], None],
+        after: int | None,
+    ) -> Following:
+        """Begins to tell what a stream keeps. Raises `StorageFailed`."""
+        for pattern in filters:
+            check_subject(pattern, pattern=True)
+        found = self._streams.get(stream)
+        if found is None:
+            raise StorageFailed(f"there is no stream {stream} to follow; call ensure_stream first")
+        following = Following(link, found, tuple(filters), receiver, after, self._followings)
+        self._followings[following] = None
+        return following
+
+    def told(self, now: float, reachable: Callable[[Link], bool]) -> Iterator[Told]:
+        """What followers are to be told now."""
+        for following in list(self._followings):
+            if reachable(following.link):
+                yield from following.dispatch(now)
 
     def attach(self, spec: ConsumerSpec, link: Link, receiver: Callable[[Job], None]) -> Pull:
         """Begins a consumption. Raises `StorageFailed`, naming stream or consumer."""
@@ -67,6 +109,8 @@ class Storage:
         for consumer in self._consumers.values():
             for pull in [pull for pull in consumer.pulls if pull.link is link]:
                 pull.stop()
+        for following in [following for following in self._followings if following.link is link]:
+            following.stop()
 
     def due(self, now: float, reachable: Callable[[Link], bool]) -> Iterator[Delivery]:
         """What is to be delivered now, of all consumers."""
@@ -76,5 +120,13 @@ class Storage:
 
     def next_deadline(self) -> float | None:
         """Loop time at which `due` has more, or None."""
-        deadlines = (consumer.next_deadline() for consumer in self._consumers.values())
+        deadlines = [consumer.next_deadline() for consumer in self._consumers.values()]
+        deadlines += [following.deadline for following in self._followings]
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def _stream(self, name: str, now: float) -> MemoryStream:
+        stream = self._streams.get(name)
+        if stream is None:
+            raise StorageFailed(f"there is no stream {name}; call ensure_stream first")
+        stream.prune(now)
+        return stream
