@@ -49,6 +49,9 @@ class Swim:
         rng: chance.
         now: the time, seconds; all later calls give the same clock's.
         agents: what the node hosts.
+
+    Attributes:
+        started: whether `start` was called.
     """
 
     def __init__(
@@ -66,7 +69,7 @@ class Swim:
         self.beliefs = Beliefs(name, epoch, agents, config, rng, now)
         self._members = self.beliefs.members
         self._rng = rng
-        self._started = False
+        self.started = False
         self._told = False  # somebody has told us all that it knows
         self._untold = 0  # joins that nobody has answered
         self._probing = Probing(self.beliefs, config, now)
@@ -87,7 +90,7 @@ class Swim:
     def start(self, now: float) -> list[Effect]:
         """Joins: tells everybody, and begins to probe."""
         config, random = self.config, self._rng.random
-        self._started = True
+        self.started = True
         self._probing.restart(now + random() * config.period_s)
         if config.push_pull_s:
             self._at(now + random() * config.push_pull_s, "push-pull")
@@ -97,7 +100,7 @@ class Swim:
     def handle(self, event: Event, now: float) -> list[Effect]:
         """One event."""
         beliefs = self.beliefs
-        if beliefs.over or not self._started:
+        if beliefs.over or not (self.started or isinstance(event, Describe)):
             return []
         if isinstance(event, Packet):
             self._notice_lag(now)
@@ -113,7 +116,7 @@ class Swim:
     def tick(self, now: float) -> list[Effect]:
         """Does what is due. Does nothing when nothing is."""
         beliefs = self.beliefs
-        if beliefs.over or beliefs.freeze.down or not self._started:
+        if beliefs.over or beliefs.freeze.down or not self.started:
             return []
         self._notice_lag(now)
         self._do_due(now)
