@@ -7,7 +7,7 @@ sender's. So a crash ends all that a process would lose, tasks that its agents m
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import contextmanager
 from contextvars import Context, ContextVar, copy_context
 from typing import Any
@@ -16,9 +16,10 @@ from ..agent import Agent
 from ..errors import Closed
 from ..node import Node
 from ..supervision import Supervision
-from ..transport import ConsumerSpec, Headers, Job, Receiver
+from ..transport import ConsumerSpec, Headers, Job, Receiver, StoredMessage
 from ..transports.memory import MemoryBroker, MemoryTransport
 from ..transports.memory_consumer import Pull
+from ..transports.memory_follower import Following
 from ..transports.memory_routes import Interest
 
 
@@ -68,6 +69,20 @@ class SimulatedTransport(MemoryTransport):
 
     async def consume(self, spec: ConsumerSpec, receiver: Callable[[Job], None], *, timeout_s: float = 5.0) -> Pull:
         return await super().consume(spec, lambda job: self._process.run(receiver, job), timeout_s=timeout_s)
+
+    async def follow(
+        self,
+        stream: str,
+        filters: Sequence[str],
+        receiver: Callable[[StoredMessage], None],
+        *,
+        after: int | None = None,
+        timeout_s: float = 5.0,
+    ) -> Following:
+        def receive(message: StoredMessage) -> None:
+            self._process.run(receiver, message)
+
+        return await super().follow(stream, filters, receive, after=after, timeout_s=timeout_s)
 
 
 class SimulatedNode(Node):
