@@ -20,6 +20,7 @@ COMMANDS = {
     "run": "host agents until SIGTERM or Ctrl-C",
     "server": "run a nats-server in the foreground",
     "ps": "show who is there: agents, their rates and failures",
+    "members": "show which nodes are alive, and which are not",
     "call": "ask an agent, in JSON",
     "tap": "show messages as they travel",
     "proto": "compile .proto files to Python",
