@@ -1,0 +1,417 @@
+"""`Healer`: the agent that decides, on its node and for itself, what is to be done about faults.
+
+Each node hosts one. It hears the hall's `Fault` of its own node only; what others tell is believed from f + 1 of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+
+from ..agent import Agent
+from ..behaviors import every, on, on_start, on_stop, rpc
+from ..context import Context
+from ..errors import AgentBusError
+from ..faults import Fault, PeerEvent
+from ..peers import PeerId, Standing
+from ..subjects import check_name
+from .codec import (
+    HealingAction,
+    PlanReply,
+    PlanRequest,
+    RehostRequest,
+    RestartRequest,
+    Standings,
+    StandingsRequest,
+    StandingTold,
+    from_belief,
+    from_fault,
+    from_restart,
+    to_action,
+    to_belief,
+    to_rehost,
+    to_restart,
+)
+from .config import HealingConfig
+from .effector import Effector, OnRehost, OnRestart
+from .journal import Journal
+from .knowledge import Knowledge
+from .machine import REQUESTED, HealingMachine
+from .model import (
+    Announced,
+    Arrived,
+    Belief,
+    Effect,
+    Event,
+    Gone,
+    Life,
+    Log,
+    Perform,
+    Performed,
+    Record,
+    Restart,
+    Tell,
+    Tick,
+    Told,
+    Trouble,
+)
+from .policy import Policy
+
+TICK_S = 0.1
+"""Seconds between two looks at deadlines and at who is alive."""
+STORE_S = 2.0
+"""Seconds within which a step of the log must have been stored."""
+PULL_S = 1.0
+"""Seconds between two askings by a newcomer."""
+NEWCOMER_PULLS = 10
+"""How often a newcomer asks everybody at most."""
+MAX_TOLD = 256
+"""Standings in one answer."""
+EVERYBODY = "everybody"
+"""The topic of what all Healers are asked. A node of this name would hear it twice, which does no harm."""
+MAX_ASKED = 1024
+"""Requests remembered, so that a repeated one is done once."""
+MAX_EFFECTS = 64
+"""Restarts and re-hostings that are being asked for at once."""
+
+
+class Healer(Agent):
+    """Heals: quarantine, restart, re-host, shed, probation, rejoin, by the rules of a policy.
+
+    It is a `StandingView`: give it to whoever has to know whom to trust. Give all nodes equal policies and configs.
+
+    Args:
+        policy: the rules; by default those of `Policy`.
+        config: the knobs.
+        effector: how lives are ended and work is moved; by default the Healer of the node in question is asked, and
+            calls `on_restart` or `on_rehost` there.
+        on_restart: called when this node has to begin a new life. Without it requests are refused.
+        on_rehost: called when this node has to take over from another. Without it nothing is done here: work that
+            follows standing (`sharding`) moves by itself.
+        load: how much a node has to do, for re-hosting by load; None: not known.
+    """
+
+    def __init__(
+        self,
+        policy: Policy | None = None,
+        *,
+        config: HealingConfig | None = None,
+        effector: Effector | None = None,
+        on_restart: OnRestart | None = None,
+        on_rehost: OnRehost | None = None,
+        load: Callable[[str], float | None] = lambda node: None,
+    ) -> None:
+        self.policy = policy or Policy()
+        self.config = config or HealingConfig()
+        self.effector = effector
+        self.on_restart = on_restart
+        self.on_rehost = on_rehost
+        self._load = load
+        self._knowledge = Knowledge(self.config)
+        self._machine = HealingMachine("", self.policy, self._knowledge, load)
+        self._journal = Journal()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._asked: dict[str, float] = {}
+        self._answered: set[str] = set()
+        self._pulls = 0
+        self._next_pull_s = 0.0
+
+    # -- asked -----------------------------------------------------------------------------------------------------
+
+    def standing(self, peer: PeerId) -> Standing:
+        """How far that life of that agent is to be trusted; `TRUSTED` for one that nothing is known of."""
+        return self._knowledge.standing(peer)
+
+    def weight(self, peer: PeerId) -> float:
+        """The share of work to give it, 0 to 1."""
+        return self._knowledge.weight(peer)
+
+    def beliefs(self) -> list[Belief]:
+        """All that is not plain trust."""
+        return list(self._knowledge.beliefs())
+
+    # -- life ------------------------------------------------------------------------------------------------------
+
+    @on_start
+    async def _begin(self, ctx: Context) -> None:
+        self._machine = HealingMachine(ctx.node, self.policy, self._knowledge, self._load)
+        await self._look(ctx)
+
+    @on_stop
+    async def _end(self, ctx: Context) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @every(TICK_S)
+    async def _tick(self, ctx: Context) -> None:
+        await self._look(ctx)
+        due = self._machine.next_deadline()
+        if due is not None and due <= ctx.now():
+            await self._step(Tick(), ctx)
+
+    # -- monitor ---------------------------------------------------------------------------------------------------
+
+    @on(Fault, topic="{node}")
+    async def _hear_fault(self, fault: Fault, ctx: Context) -> None:
+        if _epoch_of(ctx) != ctx.epoch:
+            ctx.log.warning("a fault told by another node was not believed", sender=ctx.sender, kind=fault.kind)
+            return
+        await self._look(ctx)
+        trouble = from_fault(fault)
+        if not trouble.life.epoch:  # whoever told it did not know: the present life is meant
+            trouble = replace(trouble, life=replace(trouble.life, epoch=self._knowledge.alive.get(fault.node, 0)))
+        await self._step(trouble, ctx)
+
+    @on(PeerEvent, topic="{node}")
+    async def _hear_peer(self, event: PeerEvent, ctx: Context) -> None:
+        await self._look(ctx)
+
+    async def _look(self, ctx: Context) -> None:
+        """Who has come and gone since the last look, by the node's view of its peers."""
+        there = {ctx.node: ctx.epoch}
+        for peer in ctx.peers.alive():
+            there[peer.node] = max(peer.id.epoch, there.get(peer.node, 0))
+        known = dict(self._knowledge.alive)
+        if there == known:
+            return
+        for node, epoch in known.items():
+            if node not in there:
+                await self._step(Gone(node=node, epoch=epoch), ctx)
+        for node, epoch in there.items():
+            if known.get(node) != epoch:
+                await self._step(Arrived(node=node, epoch=epoch), ctx)
+
+    # -- shared knowledge ------------------------------------------------------------------------------------------
+
+    @on(StandingTold)
+    async def _hear_standing(self, told: StandingTold, ctx: Context) -> None:
+        if self._is_from(ctx, told.by, told.by_epoch):
+            await self._believe([from_belief(told.standing, ctx.now(), self.config.probation_max_s)], told.by, ctx)
+
+    async def _believe(self, beliefs: list[Belief | None], by: str, ctx: Context) -> None:
+        for belief in beliefs:
+            if belief is not None:
+                await self._step(Told(belief=belief, by=by), ctx)
+
+    @on(StandingsRequest, topic="{node}")
+    async def _asked_alone(self, request: StandingsRequest, ctx: Context) -> None:
+        await self._tell_standings(request, ctx)
+
+    @on(StandingsRequest, topic=EVERYBODY)
+    async def _asked_with_all(self, request: StandingsRequest, ctx: Context) -> None:
+        await self._tell_standings(request, ctx)
+
+    async def _tell_standings(self, request: StandingsRequest, ctx: Context) -> None:
+        if request.by == ctx.node:
+            return
+        told = [to_belief(belief, ctx.now()) for belief in self._knowledge.beliefs()]
+        answer = Standings(standings=told[-MAX_TOLD:], by=ctx.node, by_epoch=ctx.epoch)
+        with suppress(AgentBusError):
+            await ctx.publish(answer, topic=check_name(request.by, "node"))
+
+    @on(Standings, topic="{node}")
+    async def _hear_standings(self, answer: Standings, ctx: Context) -> None:
+        await self._look(ctx)
+        if not self._is_from(ctx, answer.by, answer.by_epoch):
+            return
+        self._answered.add(answer.by)
+        longest_s = self.config.probation_max_s
+        await self._believe([from_belief(one, ctx.now(), longest_s) for one in answer.standings], answer.by, ctx)
+
+    @every(PULL_S, jitter=0.2, immediately=True)
+    async def _pull(self, ctx: Context) -> None:
+        """A newcomer asks everybody until enough have answered; later it asks one at random now and then."""
+        if ctx.now() < self._next_pull_s:
+            return
+        asked = StandingsRequest(by=ctx.node, by_epoch=ctx.epoch)
+        newcomer = self._pulls < NEWCOMER_PULLS and len(self._answered) < self.config.voices()
+        others = sorted(set(self._knowledge.alive) - {ctx.node})
+        with suppress(AgentBusError):
+            if newcomer:
+                self._pulls += 1
+                await ctx.publish(asked, topic=EVERYBODY)
+            elif others:
+                await ctx.publish(asked, topic=ctx.rng.choice(others))
+        if not newcomer:
+            self._next_pull_s = ctx.now() + self.config.pull_s
+
+    # -- execute ---------------------------------------------------------------------------------------------------
+
+    async def _step(self, event: Event, ctx: Context) -> None:
+        for effect in self._machine.handle(event, ctx.now()):
+            await self._do(effect, ctx)
+
+    async def _do(self, effect: Effect, ctx: Context) -> None:
+        match effect:
+            case Log():
+                await self._write(effect.record, ctx)
+            case Tell():
+                with suppress(AgentBusError):
+                    told = to_belief(effect.belief, ctx.now())
+                    await ctx.publish(StandingTold(standing=told, by=ctx.node, by_epoch=ctx.epoch))
+            case Perform():
+                self._start(self._perform(effect, ctx), f"healing: {effect.action.name} {effect.trouble.life}", ctx)
+
+    def _start(self, work: Awaitable[None], name: str, ctx: Context) -> None:
+        if len(self._tasks) >= MAX_EFFECTS:
+            ctx.log.warning("too much is being healed at once", dropped=name)
+            return
+
+        async def run() -> None:
+            await work
+
+        task = asyncio.get_running_loop().create_task(run(), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _perform(self, perform: Perform, ctx: Context) -> None:
+        outcome = REQUESTED
+        try:
+            async with asyncio.timeout(self.config.effect_s):
+                await self._reach(perform, ctx)
+        except Exception as error:  # the application's effector: whatever it raises, the fleet goes on
+            outcome = f"failed: {type(error).__name__}: {error}"
+        await self._step(Performed(perform=perform, outcome=outcome), ctx)
+
+    async def _reach(self, perform: Perform, ctx: Context) -> None:
+        life, reason = perform.trouble.life, perform.trouble.reason
+        restarts = isinstance(perform.action, Restart)
+        if self.effector is not None and restarts:
+            await self.effector.restart(life.agent, life.node, life.epoch, reason)
+        elif self.effector is not None:
+            await self.effector.rehost(life.agent, life.node, life.epoch, perform.target, reason)
+        elif restarts:
+            await ctx.publish(to_restart(perform, ctx.node, ctx.epoch), topic=life.node)
+        elif perform.target:
+            await ctx.publish(to_rehost(perform, ctx.node, ctx.epoch), topic=perform.target)
+
+    async def _write(self, record: Record, ctx: Context) -> None:
+        """Tells the fleet at once; the log is written when it can be."""
+        action = to_action(record, ctx.node, ctx.epoch)
+        self._journal.add(action)
+        ctx.log.info("healing", fault=action.fault, action=action.action, outcome=action.outcome, reason=action.reason)
+        with suppress(AgentBusError):
+            await ctx.publish(action, topic=f"{action.action}.{ctx.node}")
+
+    @every(TICK_S)
+    async def _store(self, ctx: Context) -> None:
+        while (action := self._journal.first(ctx.now())) is not None:
+            try:
+                await ctx.publish(action, topic=action.node or "fleet", durable=True, timeout_s=STORE_S)
+            except AgentBusError as error:
+                self._journal.failed(ctx.now())
+                ctx.log.debug("the log of healing is not stored yet", waiting=len(self._journal), error=str(error))
+            else:
+                self._journal.stored(action)
+
+    @on(HealingAction, topic="restart.*")
+    async def _hear_restart(self, action: HealingAction, ctx: Context) -> None:
+        await self._hear_announcement(action, ctx)
+
+    @on(HealingAction, topic="rehost.*")
+    async def _hear_rehost(self, action: HealingAction, ctx: Context) -> None:
+        await self._hear_announcement(action, ctx)
+
+    async def _hear_announcement(self, action: HealingAction, ctx: Context) -> None:
+        requested = action.outcome == REQUESTED and action.by not in (ctx.node, action.node)
+        if requested and self._is_from(ctx, action.by, action.by_epoch):
+            await self._step(Announced(fault=action.fault, action=action.action, by=action.by), ctx)
+
+    # -- asked by others to act ------------------------------------------------------------------------------------
+
+    @on(RestartRequest, topic="{node}")
+    async def _restart_here(self, request: RestartRequest, ctx: Context) -> None:
+        trouble = from_restart(request)
+        if (request.node, request.epoch) != (ctx.node, ctx.epoch):
+            return  # it is about a life that is over: nothing to do
+        if ctx.now() - self._asked.get(request.agent, -1e18) < self.config.restart_s:
+            return
+        refusal = self._refusal(trouble, ctx) if self._is_from(ctx, request.by, request.by_epoch) else "a stranger asks"
+        if refusal:
+            await self._answer("restart", trouble, f"refused: {refusal}", ctx)
+            return
+        callback = self.on_restart
+        assert callback is not None
+        self._remember_asked(request.agent, ctx)
+        await self._answer("restart", trouble, "restarting", ctx)
+        await self._call("restart", lambda: callback(request.agent, request.reason), trouble, ctx)
+
+    def _refusal(self, trouble: Trouble, ctx: Context) -> str:
+        """Why this node does not begin a new life for that; empty when it does."""
+        if self.on_restart is None:
+            return "the application gave no on_restart"
+        if self.config.dry_run:
+            return "dry run"
+        if self._machine.agrees(trouble.life, ctx.now()):
+            return ""
+        witnesses = {one for one in trouble.witnesses if one != ctx.node and one in self._knowledge.alive}
+        if len(witnesses) >= self.config.voices():
+            return ""
+        return f"{len(witnesses)} living witnesses, {self.config.voices()} needed"
+
+    @on(RehostRequest, topic="{node}")
+    async def _rehost_here(self, request: RehostRequest, ctx: Context) -> None:
+        life = Life(request.agent, request.node, request.epoch)
+        known = self._machine.agrees(life, ctx.now())
+        callback, key = self.on_rehost, f"{request.fault}>"
+        if callback is None or not known or not self._is_from(ctx, request.by, request.by_epoch):
+            return
+        if self.config.dry_run or ctx.now() - self._asked.get(key, -1e18) < self.config.restart_s:
+            return
+        self._remember_asked(key, ctx)
+        trouble = Trouble(kind=request.fault.partition("/")[0], life=life, reason=request.reason)
+        if await self._call("rehost", lambda: callback(life.agent, life.node, request.reason), trouble, ctx):
+            await self._answer("rehost", trouble, "hosted here", ctx)
+
+    def _remember_asked(self, key: str, ctx: Context) -> None:
+        self._asked[key] = ctx.now()
+        if len(self._asked) > MAX_ASKED:
+            del self._asked[next(iter(self._asked))]
+
+    async def _call(
+        self, action: str, callback: Callable[[], Awaitable[None] | None], trouble: Trouble, ctx: Context
+    ) -> bool:
+        """Calls back into the application; returns whether it went well."""
+        try:
+            async with asyncio.timeout(self.config.effect_s):
+                called = callback()
+                if inspect.isawaitable(called):
+                    await called
+        except Exception as error:  # the application's: whatever it raises, this node goes on
+            await self._answer(action, trouble, f"failed: {type(error).__name__}: {error}", ctx)
+            return False
+        return True
+
+    async def _answer(self, action: str, trouble: Trouble, outcome: str, ctx: Context) -> None:
+        record = Record(trouble=trouble, action=action, reason=trouble.reason, rule="asked", outcome=outcome)
+        await self._write(record, ctx)
+
+    @rpc(PlanRequest, PlanReply)
+    async def preview(self, request: PlanRequest, ctx: Context) -> PlanReply:
+        """What would be done about such a fault now. Nothing is done."""
+        await self._look(ctx)
+        node, epoch = request.node, request.epoch
+        peer = ctx.peers.get(request.agent) if request.agent and not node else None
+        if peer is not None:
+            node, epoch = peer.node, epoch or peer.id.epoch
+        life = Life(request.agent, node, epoch or self._knowledge.alive.get(node, 0))
+        records = self._machine.preview(Trouble(kind=request.kind, life=life, reason="asked for"), ctx.now())
+        return PlanReply(actions=[to_action(record, ctx.node, ctx.epoch) for record in records], by=ctx.node)
+
+    def _is_from(self, ctx: Context, by: str, by_epoch: int) -> bool:
+        """Whether a living, unquarantined node of that name and life has said it."""
+        if _epoch_of(ctx) != by_epoch or not by_epoch:
+            return False
+        if by == ctx.node:
+            return by_epoch == ctx.epoch
+        return self._knowledge.alive.get(by) == by_epoch and by not in self._knowledge.quarantined_nodes()
+
+
+def _epoch_of(ctx: Context) -> int:
+    """The life of the node that sent the message; 0 for a foreign client."""
+    parts = ctx.message_id.split(":")
+    return int(parts[1]) if len(parts) == 3 and parts[1].isdecimal() else 0
