@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from ..agent import Agent
 from ..behaviors import every, on, on_start, on_stop, rpc
@@ -115,6 +116,7 @@ class Healer(Agent):
         self._journal = Journal()
         self._tasks: set[asyncio.Task[None]] = set()
         self._asked: dict[str, float] = {}
+        self._pending: dict[str, tuple[Trouble, float]] = {}
         self._answered: set[str] = set()
         self._pulls = 0
         self._next_pull_s = 0.0
@@ -152,6 +154,8 @@ class Healer(Agent):
         due = self._machine.next_deadline()
         if due is not None and due <= ctx.now():
             await self._step(Tick(), ctx)
+        if self._pending:
+            await self._restart_if_known(ctx)
 
     # -- monitor ---------------------------------------------------------------------------------------------------
 
@@ -330,28 +334,29 @@ class Healer(Agent):
             return  # it is about a life that is over: nothing to do
         if ctx.now() - self._asked.get(request.agent, -1e18) < self.config.restart_s:
             return
-        refusal = self._refusal(trouble, ctx) if self._is_from(ctx, request.by, request.by_epoch) else "a stranger asks"
-        if refusal:
-            await self._answer("restart", trouble, f"refused: {refusal}", ctx)
-            return
-        callback = self.on_restart
-        assert callback is not None
-        self._remember_asked(request.agent, ctx)
-        await self._answer("restart", trouble, "restarting", ctx)
-        await self._call("restart", lambda: callback(request.agent, request.reason), trouble, ctx)
+        if not self._is_from(ctx, request.by, request.by_epoch):
+            await self._answer("restart", trouble, "refused: a stranger asks", ctx)
+        elif self.on_restart is None or self.config.dry_run:
+            why = "dry run" if self.config.dry_run else "the application gave no on_restart"
+            await self._answer("restart", trouble, f"refused: {why}", ctx)
+        elif len(self._pending) < MAX_EFFECTS:
+            self._pending.setdefault(request.agent, (trouble, ctx.now() + self.config.turn_s))
+            await self._restart_if_known(ctx)
 
-    def _refusal(self, trouble: Trouble, ctx: Context) -> str:
-        """Why this node does not begin a new life for that; empty when it does."""
-        if self.on_restart is None:
-            return "the application gave no on_restart"
-        if self.config.dry_run:
-            return "dry run"
-        if self._machine.agrees(trouble.life, ctx.now()):
-            return ""
-        witnesses = {one for one in trouble.witnesses if one != ctx.node and one in self._knowledge.alive}
-        if len(witnesses) >= self.config.voices():
-            return ""
-        return f"{len(witnesses)} living witnesses, {self.config.voices()} needed"
+    async def _restart_if_known(self, ctx: Context) -> None:
+        """Does what was asked for as soon as this node itself knows of the fault: found by its own rooms, or told by
+        f + 1 others. Whoever asks is one voice, and the witnesses that it names are its words."""
+        for agent, (trouble, until) in list(self._pending.items()):
+            callback = self.on_restart
+            if callback is not None and self._machine.agrees(trouble.life, ctx.now()):
+                del self._pending[agent]
+                self._remember_asked(agent, ctx)
+                await self._answer("restart", trouble, "restarting", ctx)
+                await self._call("restart", partial(callback, agent, trouble.reason), trouble, ctx)
+            elif until <= ctx.now():
+                del self._pending[agent]
+                voices = f"this node has not found it out, nor have {self.config.voices()} others told it"
+                await self._answer("restart", trouble, f"refused: {voices}", ctx)
 
     @on(RehostRequest, topic="{node}")
     async def _rehost_here(self, request: RehostRequest, ctx: Context) -> None:
@@ -364,7 +369,7 @@ class Healer(Agent):
             return
         self._remember_asked(key, ctx)
         trouble = Trouble(kind=request.fault.partition("/")[0], life=life, reason=request.reason)
-        if await self._call("rehost", lambda: callback(life.agent, life.node, request.reason), trouble, ctx):
+        if await self._call("rehost", partial(callback, life.agent, life.node, request.reason), trouble, ctx):
             await self._answer("rehost", trouble, "hosted here", ctx)
 
     def _remember_asked(self, key: str, ctx: Context) -> None:

@@ -83,10 +83,11 @@ class Fleet:
 
     async def anew(self, name: str) -> None:
         """The node's process ends, and its supervisor starts it again."""
-        self.roll.nodes.pop(name, None)
-        self.sim.crash(name)
+        if self.roll.nodes.pop(name, None) is not None:
+            self.sim.crash(name)
         await self.sim.sleep(1.0)
         node = await self.sim.restart(name)
+        assert node is not None
         self.nodes[name] = node
         self.healers[name] = next(a for a in [node.cells["healer"].agent] if isinstance(a, Healer))
         self.roll.nodes[name] = node.epoch
