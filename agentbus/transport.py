@@ -372,7 +372,8 @@ class Transport(Protocol):
             stream: the stream's name.
             filters: patterns of subjects, none of which may overlap another.
             receiver: called from the event loop; must return quickly.
-            after: begin with the first sequence above this. None: begin with the newest message of each subject.
+            after: begin with the first sequence above this. None: begin with the newest message of each subject; if
+                the link is lost before all of these have come, older ones that are kept may come too.
             timeout_s: seconds.
 
         Raises:

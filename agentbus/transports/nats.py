@@ -2,7 +2,8 @@
 
 A link is one connection and is replaced, never repaired; what outlives links is here. `nats_supervisor` keeps one up,
 `nats_handshake` opens it with nats-py, `nats_link` reads, writes and watches it, `nats_wire` spells the protocol,
-`nats_interests` holds the subscriptions, `nats_jetstream` and `nats_consumer` the durable messages.
+`nats_interests` holds the subscriptions; the durable messages are the work of `nats_jetstream`, whose API the others
+call, `nats_storing`, `nats_reading`, `nats_consumer` and `nats_follower`.
 
 Invariants: nothing is buffered while there is no link; every subscription is in place again before `connected` is
 true; nothing gives up before `close`; after `close` no task, timer or socket is left.
@@ -14,11 +15,11 @@ import asyncio
 import random
 import secrets
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 
-from ..errors import Closed, NotConnected
+from ..errors import Closed, NotConnected, StorageFailed
 from ..subjects import check_name, check_subject
 from ..transport import (
     ConsumerSpec,
@@ -29,15 +30,20 @@ from ..transport import (
     LinkWatcher,
     Receiver,
     Stored,
+    StoredMessage,
     StreamSpec,
     Subscription,
+    Write,
 )
 from .nats_consumer import NatsConsumption
 from .nats_endpoint import Endpoint, servers
+from .nats_follower import NatsFollowing
 from .nats_interests import Interests, NatsSubscription
 from .nats_jetstream import JetStream
 from .nats_link import too_large
+from .nats_reading import Reading
 from .nats_statistics import FaultLog, NatsStatistics
+from .nats_storing import Storing
 from .nats_supervisor import Supervisor
 from .nats_wire import checked_subject, encode_headers
 
@@ -101,7 +107,7 @@ class NatsTransport:
         self._heads: dict[str, bytes] = {}
         self._sent = 0
         self._dropped = 0
-        self._consumptions: dict[NatsConsumption, None] = {}
+        self._consumptions: dict[NatsConsumption | NatsFollowing, None] = {}
         self._consumers = 0
         self._links = Supervisor(
             given,
@@ -115,6 +121,8 @@ class NatsTransport:
             down=self._link_down,
         )
         self._stream = JetStream(self)
+        self._storing = Storing(self._stream)
+        self._reading = Reading(self._stream)
 
     # what it is
 
@@ -255,10 +263,72 @@ class NatsTransport:
         await self._stream.ensure_stream(spec, timeout_s)
 
     async def store(
-        self, subject: str, body: bytes, *, message_id: str, headers: Headers | None = None, timeout_s: float = 5.0
+        self,
+        subject: str,
+        body: bytes,
+        *,
+        message_id: str,
+        headers: Headers | None = None,
+        expected: int | None = None,
+        ttl_s: float | None = None,
+        timeout_s: float = 5.0,
     ) -> Stored:
         """See `Transport.store`."""
-        return await self._stream.store(subject, body, message_id, headers, timeout_s)
+        return await self._storing.store(subject, body, message_id, headers, expected, ttl_s, timeout_s)
+
+    async def store_all(
+        self, writes: Sequence[Write], *, message_id: str, timeout_s: float = 5.0
+    ) -> tuple[Stored, ...]:
+        """See `Transport.store_all`."""
+        return await self._storing.store_all(writes, message_id, timeout_s)
+
+    async def last(self, stream: str, subject: str, *, timeout_s: float = 5.0) -> StoredMessage | None:
+        """See `Transport.last`."""
+        return await self._reading.last(stream, subject, timeout_s)
+
+    async def after(self, stream: str, subject: str, sequence: int, *, timeout_s: float = 5.0) -> StoredMessage | None:
+        """See `Transport.after`."""
+        return await self._reading.after(stream, subject, sequence, timeout_s)
+
+    async def subjects(self, stream: str, pattern: str, *, timeout_s: float = 5.0) -> Mapping[str, int]:
+        """See `Transport.subjects`."""
+        return await self._reading.subjects(stream, pattern, timeout_s)
+
+    async def purge(self, stream: str, subject: str, *, before: int | None = None, timeout_s: float = 5.0) -> int:
+        """See `Transport.purge`."""
+        return await self._reading.purge(stream, subject, before, timeout_s)
+
+    async def follow(
+        self,
+        stream: str,
+        filters: Sequence[str],
+        receiver: Callable[[StoredMessage], None],
+        *,
+        after: int | None = None,
+        timeout_s: float = 5.0,
+    ) -> Consumption:
+        """See `Transport.follow`."""
+        self._consumers += 1
+        following = NatsFollowing(
+            self._stream,
+            stream,
+            tuple(filters),
+            receiver,
+            after,
+            number=self._consumers,
+            rng=self._rng,
+            ended=lambda ended: self._consumptions.pop(ended, None),
+        )
+        self._consumptions[following] = None
+        try:
+            await following.begin(asyncio.get_running_loop().time() + timeout_s)
+        except NotConnected as error:
+            following.stop()
+            raise StorageFailed(f"stream {stream!r} could not be followed in {timeout_s:g} s: {error}") from None
+        except BaseException:
+            following.stop()
+            raise
+        return following
 
     async def consume(
         self, spec: ConsumerSpec, receiver: Callable[[Job], None], *, timeout_s: float = 5.0

@@ -31,6 +31,9 @@ class Wire(Protocol):
         """The prefix of this connection's own subjects."""
         ...
 
+    @property
+    def max_payload(self) -> int: ...
+
     async def until_connected(self, deadline: float) -> None:
         """Raises `NotConnected` at `deadline` (the loop's time), and `Closed`."""
         ...

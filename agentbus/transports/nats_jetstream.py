@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 from ..errors import Closed, NotConnected, StorageFailed
 from ..subjects import matches
-from ..transport import Headers, Stored, StreamLimits, StreamSpec
+from ..transport import Headers, StreamLimits, StreamSpec
 from .nats_inbox import Answer, Inbox, Outcome, Wire
 
 FIRST_TRY_S = 1.0
@@ -27,52 +28,46 @@ LONGEST_PAUSE_S = 1.0
 STREAM_DIFFERS = 10058
 STREAM_MISSING = 10059
 CONSUMER_EXISTS = (10105, 10148)
-_ID_IN_PROCESS = 10158
+_AGAIN = (10158, 10176)
+"""An id whose first attempt is under way; a batch of which a part was lost, so that nothing of it is stored."""
+_FULL = (10047, 10077)
+"""Refusals with the code of what is temporary: no storage left for a stream, a stream that refuses when it is full."""
 
 
 class ApiError(StorageFailed):
-    """JetStream said no. `number` is its ``err_code``."""
+    """JetStream said no. `number` is its ``err_code``, `reason` its text, `stream` who said so, if a stream did."""
 
-    def __init__(self, text: str, number: int) -> None:
+    def __init__(self, text: str, number: int, reason: str = "", stream: str = "") -> None:
         super().__init__(text)
         self.number = number
+        self.reason = reason
+        self.stream = stream
 
 
 class JetStream:
     """JetStream over one transport."""
 
-    __slots__ = ("_made", "inbox", "wire")
+    __slots__ = ("_made", "_replicas", "inbox", "wire")
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
         self._made: dict[str, StreamSpec] = {}
+        self._replicas: dict[str, int] = {}
         self.inbox = Inbox(wire)
-
-    async def store(
-        self, subject: str, body: bytes, message_id: str, headers: Headers | None, timeout_s: float
-    ) -> Stored:
-        """See `Transport.store`."""
-        stamped = {**headers, "Nats-Msg-Id": message_id} if headers else {"Nats-Msg-Id": message_id}
-        what = f"a message to {subject!r} was not stored"
-        try:
-            reply = await self._tried(subject, body, stamped, what, asyncio.get_running_loop().time() + timeout_s)
-        except NotConnected as error:
-            raise StorageFailed(f"{what} in {timeout_s:g} s: {error}") from None
-        if "stream" not in reply:
-            raise StorageFailed(f"{what}: something other than a stream answered; let only streams listen there")
-        return Stored(stream=reply["stream"], sequence=reply["seq"], duplicate=bool(reply.get("duplicate", False)))
 
     async def api(self, call: str, request: dict[str, Any], what: str, deadline: float) -> dict[str, Any]:
         """Calls ``$JS.API.{call}``; `what` begins the text of an error. Raises `ApiError`, `StorageFailed`,
         `NotConnected`."""
-        return await self._tried(f"$JS.API.{call}", json.dumps(request).encode(), None, what, deadline)
+        return await self.tried(f"$JS.API.{call}", json.dumps(request).encode(), None, what, deadline)
 
     async def ensure_stream(self, spec: StreamSpec, timeout_s: float) -> None:
         """See `Transport.ensure_stream`. A stream that is gone later is made again by whoever misses it."""
         deadline = asyncio.get_running_loop().time() + timeout_s
         self._made[spec.name] = spec
+        self._replicas.pop(spec.name, None)
         what = f"stream {spec.name!r} could not be made"
-        wanted = {"name": spec.name, "subjects": list(spec.subjects), **_fixed(), **_limits(spec.limits)}
+        settings = _settings(spec)
+        wanted = {"name": spec.name, "subjects": list(spec.subjects), **_fixed(), **settings}
         try:
             await self.api(f"STREAM.CREATE.{spec.name}", wanted, what, deadline)
             return
@@ -82,11 +77,22 @@ class JetStream:
         found = (await self.api(f"STREAM.INFO.{spec.name}", {}, what, deadline))["config"]
         heard: list[str] = found.get("subjects", [])
         missing = [subject for subject in spec.subjects if not any(matches(pattern, subject) for pattern in heard)]
-        changed = {**found, **_limits(spec.limits), "subjects": heard + missing}
+        if found.get("allow_msg_ttl"):
+            del settings["allow_msg_ttl"]  # once allowed it can't be taken back
+        differing = {key: value for key, value in settings.items() if found.get(key, False) != value}
+        changed = {**found, **differing, "subjects": heard + missing}
         if changed != found:
             await self.api(
                 f"STREAM.UPDATE.{spec.name}", changed, f"stream {spec.name!r} could not be changed", deadline
             )
+
+    async def replicas(self, stream: str, deadline: float) -> int:
+        """How many copies of a stream there are. Asked once. Raises as `api`."""
+        if stream not in self._replicas:
+            what = f"how many copies stream {stream!r} has is not known"
+            found = (await self.api(f"STREAM.INFO.{stream}", {}, what, deadline))["config"]
+            self._replicas[stream] = found.get("num_replicas", 1)
+        return self._replicas[stream]
 
     async def make_again(self, stream: str, deadline: float) -> bool:
         """Makes a stream again that `ensure_stream` made and somebody deleted, or a server lost; False for any other.
@@ -104,17 +110,24 @@ class JetStream:
                 await self.make_again(spec.name, deadline)
                 return
 
-    async def _tried(
-        self, subject: str, body: bytes, headers: Headers | None, what: str, deadline: float
+    async def tried(
+        self,
+        subject: str,
+        body: bytes,
+        headers: Headers | Callable[[], Headers] | None,
+        what: str,
+        deadline: float,
     ) -> dict[str, Any]:
-        """The first answer that is not a temporary refusal."""
+        """The first answer that is not a temporary refusal. `headers`: what gives them is called for each attempt.
+        Raises as `api`."""
         loop = asyncio.get_running_loop()
         patience, pause, why = FIRST_TRY_S, PAUSE_S, ""
         while True:
             if not self.wire.connected:
                 await self.wire.until_connected(deadline)
             try:
-                answer = await self.inbox.ask(subject, body, headers, min(deadline, loop.time() + patience))
+                marks = headers() if callable(headers) else headers
+                answer = await self.inbox.ask(subject, body, marks, min(deadline, loop.time() + patience))
             except NotConnected as error:
                 answer, why = None, str(error)
             if answer is not None:
@@ -150,9 +163,9 @@ def _judged(answer: Answer, what: str) -> tuple[dict[str, Any] | None, str]:
         return reply, ""
     number: int = problem.get("err_code", 0)
     text: str = problem.get("description", "no reason given")
-    if problem.get("code") == 503 or number == _ID_IN_PROCESS:
+    if (problem.get("code") in (429, 503) and number not in _FULL) or number in _AGAIN:
         return None, text
-    raise ApiError(f"{what}: {text}", number)
+    raise ApiError(f"{what}: {text}", number, text, str(reply.get("stream", "")))
 
 
 def nanoseconds(seconds: float) -> int:
@@ -161,7 +174,19 @@ def nanoseconds(seconds: float) -> int:
 
 
 def _fixed() -> dict[str, Any]:
-    return {"retention": "limits", "storage": "file", "discard": "old"}
+    return {"retention": "limits", "storage": "file"}
+
+
+def _settings(spec: StreamSpec) -> dict[str, Any]:
+    return {
+        **_limits(spec.limits),
+        "discard": "new" if spec.refuse_when_full else "old",
+        "max_msgs_per_subject": spec.per_subject,
+        "allow_atomic": spec.batches,
+        "allow_msg_ttl": spec.message_ttl,
+        "allow_rollup_hdrs": spec.per_subject > 0,
+        "allow_direct": False,
+    }
 
 
 def _limits(limits: StreamLimits) -> dict[str, Any]:
