@@ -12,10 +12,13 @@ MEASURING := tests/testing/test_many_seeds.py::test_a_thousand_seeds_keep_the_pr
 PURE := agentbus/errors.py,agentbus/subjects.py,agentbus/messages.py,agentbus/peers.py,agentbus/supervision.py,agentbus/statistics.py,agentbus/behaviors.py,agentbus/specs.py,agentbus/coalescing.py,agentbus/mailbox.py,agentbus/inbound.py,agentbus/discovery.py
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check bench proto docs format pins coverage clean
+.PHONY: demo heal test check bench proto docs format pins coverage clean
 
 demo: $(READY)  ## the main job: agents in several processes watch the Shuttle's telemetry
 	$(BIN)/python -m examples.shuttle $(ARGS)
+
+heal: $(READY)  ## the network that repairs itself: twelve agents, three brokers, six kinds of faults
+	$(BIN)/python -m examples.selfhealing $(ARGS)
 
 test: $(READY)  ## the whole test suite, a real nats-server included
 	$(BIN)/python -m pytest $(ARGS)

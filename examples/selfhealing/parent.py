@@ -1,0 +1,37 @@
+"""A child's line to the demo that started it: words on standard output, words from standard input, one JSON a line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+
+class Parent:
+    """The demo, as one of its processes sees it.
+
+    Args:
+        name: the process's own, as the demo knows it.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def tell(self, word: str, **facts: Any) -> None:
+        """Tells it something."""
+        with suppress(OSError):  # it is gone: so are we, in a moment
+            os.write(sys.stdout.fileno(), json.dumps({"word": word, **facts}).encode() + b"\n")
+
+    async def listen(self, hear: Callable[[Mapping[str, Any]], None]) -> None:
+        """Hears what it says, until it is gone; then asks this process to end."""
+        reader = asyncio.StreamReader()
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        async for line in reader:
+            hear(json.loads(line))
+        os.kill(os.getpid(), signal.SIGTERM)

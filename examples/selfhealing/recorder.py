@@ -1,0 +1,113 @@
+"""Where all that is seen comes together: the timeline, with a clock, for those who wait for something to happen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+from .timeline import Event, Injection, Timeline, What
+
+LOOK_S = 0.1
+"""Seconds between two looks of who waits for something that no event tells."""
+
+
+class Screen(Protocol):
+    """Where events are shown."""
+
+    def show(self, recorder: Recorder, event: Event) -> None:
+        """One more has happened."""
+        ...
+
+
+class Recorder:
+    """The record of a run.
+
+    Args:
+        nodes: the agents' nodes.
+        screen: told of each event.
+
+    Attributes:
+        timeline: what happened.
+        held: which shards each node says that it holds.
+    """
+
+    def __init__(self, nodes: tuple[str, ...], screen: Screen) -> None:
+        self.timeline = Timeline(nodes)
+        self.held: dict[str, frozenset[int]] = {}
+        self._screen = screen
+        self._loop = asyncio.get_running_loop()
+        self._began_s = self._loop.time()
+        self._holders: dict[int, str] = {}
+
+    def now(self) -> float:
+        """Seconds since the run began."""
+        return self._loop.time() - self._began_s
+
+    @property
+    def holders(self) -> Mapping[int, str]:
+        """Who claimed each shard last."""
+        return self._holders
+
+    def add(self, what: What, **facts: Any) -> None:
+        """Notes that something has happened now."""
+        event = Event(at_s=self.now(), what=what, **facts)
+        if what is What.CLAIMED:
+            self._holders[event.shard] = event.who
+        self.timeline.add(event)
+        self._screen.show(self, event)
+
+    def inject(self, fault: Injection) -> None:
+        """Notes a fault that begins now."""
+        self.timeline.faults.append(fault)
+        for victim in fault.victims:
+            self.add(What.INJECTED, about=victim, text=fault.kind)
+
+    def lift(self, fault: Injection) -> Injection:
+        """Notes that the demo has ended a fault; returns it as it is now."""
+        place = self.timeline.faults.index(fault)
+        lifted = self.timeline.faults[place] = replace(fault, lifted_s=self.now())
+        for victim in fault.victims:
+            self.add(What.LIFTED, about=victim, text=fault.kind)
+        return lifted
+
+    def hear(self, name: str, facts: Mapping[str, Any]) -> None:
+        """A process has told something, or of a process."""
+        match facts["word"]:
+            case "started":
+                self.held[name] = frozenset()
+                self.add(What.STARTED, who=name)
+            case "ended":
+                self.held[name] = frozenset()
+                self.add(What.ENDED, who=name, text=_status(int(facts["status"])))
+            case "up":
+                self.add(What.UP, who=name)
+            case "link":
+                self.add(What.LINK_BACK if facts["connected"] else What.LINK_LOST, who=name)
+            case "refused":
+                self.add(What.REFUSED, who=name, shard=int(facts["shard"]))
+            case "holds":
+                self._holds(name, frozenset(int(shard) for shard in facts["shards"]))
+            case _:
+                pass
+
+    async def until(self, condition: Callable[[], object], timeout_s: float) -> bool:
+        """Whether something becomes so within so many seconds."""
+        until_s = self._loop.time() + timeout_s
+        while not condition():
+            if self._loop.time() >= until_s:
+                return False
+            await asyncio.sleep(LOOK_S)
+        return True
+
+    def _holds(self, name: str, shards: frozenset[int]) -> None:
+        """Who puts down a shard that the log gives to another has found itself fenced."""
+        for shard in self.held.get(name, frozenset()) - shards:
+            if self._holders.get(shard, name) != name:
+                self.add(What.FENCED, who=name, shard=shard)
+        self.held[name] = shards
+
+
+def _status(status: int) -> str:
+    return f"signal {-status}" if status < 0 else f"status {status}"

@@ -1,0 +1,135 @@
+"""One agent in a process of its own: ``python -m examples.selfhealing.worker NAME ...``, started by `crew`.
+
+Four agents share its node: membership, detection, healing, and the scorer, which does the work. Nothing here is for the
+demo's sake but `Parent` and `Mischief`; take them out, and it is a program that survives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from agentbus import Node
+from agentbus.errors import Conflict
+from agentbus.membership import Membership, local
+from agentbus.observability.logs import configure
+from agentbus.sharding import ShardJob
+from agentbus.sharding import local as local_shards
+from agentbus.transport import Headers, LinkState, LinkWatcher, Stored
+from agentbus.transports.nats import NatsTransport
+
+from .mischief import Mischief
+from .parent import Parent
+from .scorer import Scorer
+
+
+class Wire(NatsTransport):
+    """The wire to the brokers; tells the demo when it is lost, and of writes that the server refuses.
+
+    Args:
+        url: of the servers.
+        parent: the demo.
+    """
+
+    def __init__(self, url: str, parent: Parent) -> None:
+        super().__init__(url, name=parent.name)
+        self._parent = parent
+
+    async def connect(self, *, timeout_s: float = 5.0, watcher: LinkWatcher | None = None) -> None:
+        """As the transport does."""
+        connected = False
+
+        def watch(state: LinkState, why: str) -> None:
+            nonlocal connected
+            if (state is LinkState.CONNECTED) is not connected:
+                connected = not connected
+                self._parent.tell("link", connected=connected)
+            if watcher is not None:
+                watcher(state, why)
+
+        await super().connect(timeout_s=timeout_s, watcher=watch)
+
+    async def store(
+        self,
+        subject: str,
+        body: bytes,
+        *,
+        message_id: str,
+        headers: Headers | None = None,
+        expected: int | None = None,
+        ttl_s: float | None = None,
+        timeout_s: float = 5.0,
+    ) -> Stored:
+        """As the transport does."""
+        try:
+            return await super().store(
+                subject,
+                body,
+                message_id=message_id,
+                headers=headers,
+                expected=expected,
+                ttl_s=ttl_s,
+                timeout_s=timeout_s,
+            )
+        except Conflict:
+            *_, kind, shard = subject.split(".")
+            if kind == "out":
+                self._parent.tell("refused", shard=int(shard))
+            raise
+
+
+async def host(arguments: argparse.Namespace) -> None:
+    """Hosts the agents until SIGTERM, or until the demo is gone."""
+    parent, mischief = Parent(arguments.name), Mischief()
+    job = ShardJob(name=arguments.job, shards=arguments.shards, replicas=arguments.replicas)
+    scorer = Scorer(
+        job,
+        config=local_shards(),
+        standing=None,
+        accuse=None,
+        parent=parent,
+        mischief=mischief,
+    )
+    agents = {"membership": Membership(local()), arguments.name: scorer}
+
+    def hear(facts: Mapping[str, Any]) -> None:
+        match facts["word"]:
+            case "lie":
+                mischief.lie(facts)
+            case "slow":
+                mischief.slow()
+            case _:
+                pass
+
+    wire = Wire(arguments.url, parent)
+    async with Node(transport=wire, realm=arguments.realm, name=arguments.name, agents=agents) as node:
+        listening = asyncio.get_running_loop().create_task(parent.listen(hear), name="parent")
+        parent.tell("up")
+        await node.run()
+        listening.cancel()
+
+
+def main() -> None:
+    """Runs the agent that the arguments say."""
+    parser = argparse.ArgumentParser(prog="python -m examples.selfhealing.worker", description=__doc__)
+    parser.add_argument("name")
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--realm", required=True)
+    parser.add_argument("--job", required=True)
+    parser.add_argument("--shards", type=int, required=True)
+    parser.add_argument("--replicas", type=int, required=True)
+    parser.add_argument("--liars", type=int, required=True, help="how many may lie at once")
+    arguments = parser.parse_args()
+    configure("info", json=True)
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(host(arguments))
+    else:
+        uvloop.run(host(arguments))
+
+
+if __name__ == "__main__":
+    main()
