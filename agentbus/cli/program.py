@@ -21,6 +21,7 @@ COMMANDS = {
     "server": "run a nats-server in the foreground",
     "ps": "show who is there: agents, their rates and failures",
     "members": "show which nodes are alive, and which are not",
+    "heal": "show what was done about faults, or what would be",
     "call": "ask an agent, in JSON",
     "tap": "show messages as they travel",
     "proto": "compile .proto files to Python",

@@ -9,7 +9,7 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ..agent import Agent
@@ -79,6 +79,16 @@ MAX_EFFECTS = 64
 """Restarts and re-hostings that are being asked for at once."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A restart of this node that was asked for, until what this node knows confirms it."""
+
+    trouble: Trouble
+    by: str
+    by_epoch: int
+    until_s: float
+
+
 class Healer(Agent):
     """Heals: quarantine, restart, re-host, shed, probation, rejoin, by the rules of a policy.
 
@@ -116,7 +126,7 @@ class Healer(Agent):
         self._journal = Journal()
         self._tasks: set[asyncio.Task[None]] = set()
         self._asked: dict[str, float] = {}
-        self._pending: dict[str, tuple[Trouble, float]] = {}
+        self._pending: dict[str, _Asked] = {}
         self._answered: set[str] = set()
         self._pulls = 0
         self._next_pull_s = 0.0
@@ -334,29 +344,31 @@ class Healer(Agent):
             return  # it is about a life that is over: nothing to do
         if ctx.now() - self._asked.get(request.agent, -1e18) < self.config.restart_s:
             return
-        if not self._is_from(ctx, request.by, request.by_epoch):
-            await self._answer("restart", trouble, "refused: a stranger asks", ctx)
+        if not request.by_epoch or _epoch_of(ctx) != request.by_epoch:
+            await self._answer("restart", trouble, "refused: who asks is not who it says", ctx)
         elif self.on_restart is None or self.config.dry_run:
             why = "dry run" if self.config.dry_run else "the application gave no on_restart"
             await self._answer("restart", trouble, f"refused: {why}", ctx)
         elif len(self._pending) < MAX_EFFECTS:
-            self._pending.setdefault(request.agent, (trouble, ctx.now() + self.config.turn_s))
+            asked = _Asked(trouble, request.by, request.by_epoch, ctx.now() + self.config.turn_s)
+            self._pending.setdefault(request.agent, asked)
             await self._restart_if_known(ctx)
 
     async def _restart_if_known(self, ctx: Context) -> None:
         """Does what was asked for as soon as this node itself knows of the fault: found by its own rooms, or told by
         f + 1 others. Whoever asks is one voice, and the witnesses that it names are its words."""
-        for agent, (trouble, until) in list(self._pending.items()):
-            callback = self.on_restart
-            if callback is not None and self._machine.agrees(trouble.life, ctx.now()):
+        for agent, asked in list(self._pending.items()):
+            callback, trouble = self.on_restart, asked.trouble
+            by_peer = self._is_peer(asked.by, asked.by_epoch, ctx)
+            if callback is not None and by_peer and self._machine.agrees(trouble.life, ctx.now()):
                 del self._pending[agent]
                 self._remember_asked(agent, ctx)
                 await self._answer("restart", trouble, "restarting", ctx)
                 await self._call("restart", partial(callback, agent, trouble.reason), trouble, ctx)
-            elif until <= ctx.now():
+            elif asked.until_s <= ctx.now():
                 del self._pending[agent]
-                voices = f"this node has not found it out, nor have {self.config.voices()} others told it"
-                await self._answer("restart", trouble, f"refused: {voices}", ctx)
+                unknown = f"this node has not found it out, nor have {self.config.voices()} others told it"
+                await self._answer("restart", trouble, f"refused: {unknown if by_peer else 'a stranger asks'}", ctx)
 
     @on(RehostRequest, topic="{node}")
     async def _rehost_here(self, request: RehostRequest, ctx: Context) -> None:
@@ -409,8 +421,9 @@ class Healer(Agent):
 
     def _is_from(self, ctx: Context, by: str, by_epoch: int) -> bool:
         """Whether a living, unquarantined node of that name and life has said it."""
-        if _epoch_of(ctx) != by_epoch or not by_epoch:
-            return False
+        return bool(by_epoch) and _epoch_of(ctx) == by_epoch and self._is_peer(by, by_epoch, ctx)
+
+    def _is_peer(self, by: str, by_epoch: int, ctx: Context) -> bool:
         if by == ctx.node:
             return by_epoch == ctx.epoch
         return self._knowledge.alive.get(by) == by_epoch and by not in self._knowledge.quarantined_nodes()
