@@ -33,7 +33,7 @@ from .peers import PeerView
 from .port import Port
 from .reporting import Reporting
 from .specs import Behaviors, OnSpec, RpcSpec
-from .statistics import AgentStatistics, Counters
+from .statistics import AgentStatistics, Counters, NodeStatistics
 from .supervision import Decision, Escalate, Restart, Resume, Supervision, decide, recent
 from .ticking import Ticker, call
 from .worker import EventWorker, Worker, failure_of
@@ -56,6 +56,10 @@ class Hosting(Realm, Protocol):
     def log(self) -> FilteringBoundLogger: ...
     @property
     def peers(self) -> PeerView: ...
+    def statistics(self) -> NodeStatistics:
+        """The node's counts."""
+        ...
+
     def adopt(self, agent: Agent) -> None:
         """Told of each instance before it starts."""
         ...
@@ -401,6 +405,10 @@ class AgentCell:
                 self._node.reporting.behavior_failed(self.name, hook.name, error, self.state)
 
     # -- statistics ------------------------------------------------------------------------------------------------
+
+    def node_statistics(self) -> NodeStatistics:
+        """The counts of the node that hosts it."""
+        return self._node.statistics()
 
     def statistics(self) -> AgentStatistics:
         """The counts of this moment."""

@@ -16,6 +16,7 @@ from .inbound import Inbound
 from .peers import PeerView
 from .port import Port
 from .speaking import Speaker
+from .statistics import NodeStatistics
 from .transport import Transport
 
 
@@ -48,6 +49,10 @@ class Surroundings(Protocol):
     @property
     def peers(self) -> PeerView:
         """Who is alive."""
+        ...
+
+    def node_statistics(self) -> NodeStatistics:
+        """The node's counts."""
         ...
 
 
@@ -167,6 +172,10 @@ class Context(Speaker):
     def peers(self) -> PeerView:
         """Who is alive, as far as this node knows."""
         return self._host.peers
+
+    def statistics(self) -> NodeStatistics:
+        """The node's counts of this moment, those of all its agents among them."""
+        return self._host.node_statistics()
 
     @property
     def transport(self) -> Transport:
