@@ -98,16 +98,19 @@ class Beliefs:
         member = self.members.by_name.get(node)
         return member is not None and member.word.epoch == epoch and member.word.state < State.FAILED
 
-    def hear(self, words: Iterable[Word], source: str, now: float, *, trusted: bool, table: bool = False) -> None:
-        """Takes words in.
+    def hear(self, words: Iterable[Word], source: str, epoch: int, now: float, *, table: bool = False) -> None:
+        """Takes words in: all of a living member's; of one that is believed dead, that somebody lives; of a stranger,
+        what it says of itself. What is said of this node itself always counts, as it can be refuted.
 
         Args:
-            source: who passes them on.
-            trusted: it is a living member. Of others, only what they say of themselves, and of this node, counts.
+            source, epoch: who passes them on.
             table: they are all that the source knows, as against news. A death that stands in a table may be old, or
                 seen from the other side of a partition: it is told to whom it is about, and looked into, not believed.
         """
         by_name = self.members.by_name
+        speaker = by_name.get(source)
+        stranger = speaker is None or speaker.word.epoch != epoch
+        trusted = not stranger and speaker is not None and not speaker.dead
         if self._met is None and source != self.name:
             self._met = now
         for word in words:
@@ -125,7 +128,7 @@ class Beliefs:
                 if self.over:
                     return
                 continue
-            if not trusted and (word.node != source or word.state is not State.ALIVE):
+            if not trusted and (word.state is not State.ALIVE or (stranger and word.node != source)):
                 continue
             if member is None:
                 self._meet(word, now)
@@ -140,7 +143,7 @@ class Beliefs:
 
     def _meet(self, word: Word, now: float) -> None:
         buried = self.members.buried(word.node)
-        if buried is not None and (word.life, word.incarnation) <= buried:
+        if buried is not None and word.rank <= buried.rank:
             return
         if word.state is State.SUSPECT or len(self.members) >= self._config.max_members:
             return
@@ -253,6 +256,8 @@ class Beliefs:
     def next_expiry(self) -> float:
         """When the next suspicion ends, or infinity."""
         expiries = self._expiries
+        if not expiries:
+            return inf
         while expiries:
             due, _, member, suspicion = expiries[0]
             if member.suspicion is suspicion and suspicion.deadline == due:

@@ -167,9 +167,13 @@ class Swim:
 
     def _do_later(self, what: str, about: str, now: float) -> None:
         if what == "tell":
+            if about not in self._members.living and (claim := self._claim(about)):
+                self.beliefs.send(about, PacketKind.GOSSIP, 0, "", claim)
             self._send_table(PacketKind.TELL, about)
-        elif what == "join":
+        elif what == "join" or (what == "join, if untold" and not self._told):
             self._join(now)
+        elif what == "join, if untold":
+            self._rejoin_some_day(now)
         else:
             self._at(now + (0.75 + 0.5 * self._rng.random()) * self.config.push_pull_s, "push-pull")
             partner = self._members.living.pick()
@@ -202,10 +206,13 @@ class Swim:
             self._hear_join(packet, known, now)
             return
         if words:
-            beliefs.hear(words, source, now, trusted=known, table=table)
+            own = beliefs.own
+            beliefs.hear(words, source, epoch, now, table=table)
+            if beliefs.own is not own and not known:  # it had me for dead
+                beliefs.send(source, PacketKind.GOSSIP, 0, "", (beliefs.own,))
             if not known and beliefs.knows(source, epoch):
                 known = True
-                beliefs.hear(words, source, now, trusted=True, table=table)
+                beliefs.hear(words, source, epoch, now, table=table)
                 self._introduce(source, kind, now)
             if beliefs.over:
                 return
@@ -234,8 +241,8 @@ class Swim:
         self.beliefs.send(source, PacketKind.ACK, sequence, self.name, words)
 
     def _claim(self, source: str) -> tuple[Word, ...]:
-        member = self._members.by_name.get(source)
-        return () if member is None else (member.word,)
+        word = self._members.claim(source)
+        return () if word is None else (word,)
 
     # -- strangers and tables --------------------------------------------------------------------------------------
 
@@ -271,17 +278,22 @@ class Swim:
         self.beliefs.out.append(
             Broadcast(Packet(PacketKind.JOIN, self.name, self.epoch, int(untold), "", (self.beliefs.own,)))
         )
-        rare_s = config.rejoin_s * self.beliefs.size if config.rejoin_s else inf
         if untold:
-            rare_s = min(rare_s, config.join_s * 2**self._untold)
+            again_s = config.join_s * 2**self._untold * (0.75 + 0.5 * random())
             self._untold = min(self._untold + 1, 16)
-        if rare_s < inf:
-            self._at(now + (0.75 + 0.5 * random()) * rare_s, "join")
+            self._at(now + (min(again_s, config.rejoin_s) if config.rejoin_s else again_s), "join, if untold")
+        else:
+            self._rejoin_some_day(now)
+
+    def _rejoin_some_day(self, now: float) -> None:
+        """At times that are known to nobody beforehand, so that one node of the realm in `rejoin_s` is heard."""
+        if self.config.rejoin_s:
+            self._at(now + self._rng.expovariate(1.0 / (self.config.rejoin_s * self.beliefs.size)), "join")
 
     def _hear_join(self, packet: Packet, known: bool, now: float) -> None:
         beliefs, source = self.beliefs, packet.source
         there = len(self._members.living) + 1
-        beliefs.hear(packet.words, source, now, trusted=known)
+        beliefs.hear(packet.words, source, packet.epoch, now)
         if beliefs.over or source == self.name:
             return
         if (packet.sequence or not known) and self._rng.random() * there < self.config.answers:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from random import Random
 
 MAX_BURIED = 16_384
-"""Names whose last rank is remembered after they were forgotten, so that an old word does not bring them back."""
+"""Names whose last word is remembered after they were forgotten, so that an older one does not bring them back."""
 
 
 class Member:
@@ -57,17 +57,19 @@ class Members:
         by_name: all that are remembered in full, dead and alive.
         living: those believed alive, suspected ones among them.
         failed: those that have failed and are remembered.
+        suspected: the living that are suspected.
     """
 
-    __slots__ = ("_buried", "_dead", "_reclaim_s", "by_name", "failed", "living")
+    __slots__ = ("_buried", "_dead", "_reclaim_s", "by_name", "failed", "living", "suspected")
 
     def __init__(self, rng: Random, reclaim_s: float) -> None:
         self.by_name: dict[str, Member] = {}
         self.living = Ring(rng)
         self.failed = Ring(rng)
+        self.suspected: set[str] = set()
         self._reclaim_s = reclaim_s
         self._dead: deque[tuple[float, Member, Word]] = deque()
-        self._buried: OrderedDict[str, tuple[int, int]] = OrderedDict()
+        self._buried: OrderedDict[str, Word] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self.by_name)
@@ -85,8 +87,11 @@ class Members:
         member.word = word
         if word.state is State.ALIVE:
             member.alive = word
-        if word.state is not State.SUSPECT:
+        if word.state is State.SUSPECT:
+            self.suspected.add(member.name)
+        else:
             member.suspicion = None
+            self.suspected.discard(member.name)
         if member.dead:
             self.living.discard(member.name)
             self._dead.append((now, member, word))
@@ -98,19 +103,24 @@ class Members:
             self.living.add(member.name)
             self.failed.discard(member.name)
 
-    def buried(self, node: str) -> tuple[int, int] | None:
-        """The (life, incarnation) in which a forgotten node was dead."""
+    def buried(self, node: str) -> Word | None:
+        """The last word of a forgotten node: that it was dead."""
         return self._buried.get(node)
 
+    def claim(self, node: str) -> Word | None:
+        """What is believed of a node, forgotten or not."""
+        member = self.by_name.get(node)
+        return self._buried.get(node) if member is None else member.word
+
     def reclaim(self, now: float) -> None:
-        """Forgets who has been dead for long enough, but for the rank."""
+        """Forgets who has been dead for long enough, but for the last word."""
         while self._dead and self._dead[0][0] <= now - self._reclaim_s:
             _, member, word = self._dead.popleft()
             if member.word is not word or self.by_name.get(member.name) is not member:
                 continue  # it came back, or died again
             del self.by_name[member.name]
             self.failed.discard(member.name)
-            self._buried[member.name] = (word.life, word.incarnation)
+            self._buried[member.name] = word
             self._buried.move_to_end(member.name)
             if len(self._buried) > MAX_BURIED:
                 self._buried.popitem(last=False)

@@ -118,7 +118,8 @@ class Probing:
 
     def _ask_others(self, probe: Probe, now: float) -> None:
         probe.stage = "asked"
-        probe.asked = self._beliefs.members.living.sample(self._config.indirect, but=(probe.target.name,))
+        members = self._beliefs.members
+        probe.asked = members.living.sample(self._config.indirect, but={probe.target.name, *members.suspected})
         for other in probe.asked:
             self._beliefs.send(other, PacketKind.PING_REQUEST, probe.sequence, probe.target.name)
         if self._config.freeze:
@@ -127,8 +128,12 @@ class Probing:
 
     def _give_up(self, probe: Probe, now: float) -> None:
         beliefs, config = self._beliefs, self._config
-        missing = len(probe.asked) - len(probe.nacks)
-        beliefs.awareness.apply(missing if config.nacks and probe.asked else 1)
+        if probe.target.word.state is not State.ALIVE:
+            pass  # others have found the same: it is not me
+        elif config.nacks and probe.asked:  # of a helper that is suspected itself by now nothing is expected
+            beliefs.awareness.apply(len(set(probe.asked) - probe.nacks - beliefs.members.suspected))
+        else:
+            beliefs.awareness.apply(1)
         if config.freeze and (beliefs.freeze.proved < probe.began or beliefs.freeze.frozen(now)):
             return
         if not probe.target.dead:
