@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from agentbus.faults import FAILED, LYING, Fault
-from agentbus.healing import HealingConfig
+from agentbus import Agent, Context, PeerId
+from agentbus.faults import FAILED, FALSE_ACCUSER, LYING, Fault
+from agentbus.healing import Healer, HealingConfig
+from agentbus.healing.codec import HealingAction, from_fault
 from agentbus.healing.placement import rendezvous
+from agentbus.membership import Membership, local
+from agentbus.messages import full_name
 from agentbus.peers import Standing
+from agentbus.subjects import type_token
 from agentbus.testing import Simulation
 from tests.healing.fleet import Fleet
 
@@ -133,3 +138,111 @@ def test_a_fault_of_unknown_epoch_is_about_the_present_life() -> None:
         assert healer.weight(fleet.roll.alive()[1].id) == 1.0
 
     Simulation(6).run(scenario)
+
+
+def test_the_log_waits_for_the_broker_and_is_complete() -> None:
+    async def scenario(sim: Simulation) -> None:
+        fleet = Fleet(sim)
+        await fleet.start(5)
+        sim.crash("broker")
+        healer = fleet.healers["n0"]
+        await healer._step(from_fault(fleet.fault(LYING, "n3")), Context(fleet.nodes["n0"].cells["healer"]))
+        await sim.sleep(8.0)
+        assert len(healer._journal) >= 1
+        await sim.restart("broker")
+        await sim.until(lambda: not healer._journal, timeout_s=20.0)
+        node = fleet.nodes["n0"]
+        kept = await node.port.bus.transport.subjects(node.streams.log, ">")
+        assert kept[f"default.log.{type_token(full_name(HealingAction))}.n3"] >= 1
+        assert healer._journal.dropped == 0
+
+    Simulation(7).run(scenario)
+
+
+def test_a_dry_run_tells_and_does_nothing() -> None:
+    async def scenario(sim: Simulation) -> None:
+        fleet = Fleet(sim, HealingConfig(dry_run=True))
+        await fleet.start(6)
+        await fleet.all_hear(fleet.fault(LYING, "n3", witnesses=WITNESSES))
+        await sim.sleep(20.0)
+        assert fleet.standings("n3") == {Standing.TRUSTED}
+        assert (fleet.restarts, fleet.rehosted) == ([], [])
+        assert {step.outcome for step in fleet.tape} == {"dry run: nothing was changed"}
+        assert {step.action for step in fleet.tape} == {"quarantine", "rehost", "restart"}
+
+    Simulation(8).run(scenario)
+
+
+class Ground:
+    """An effector that fails at first."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, str]] = []
+
+    async def restart(self, agent: str, node: str, epoch: int, reason: str) -> None:
+        self.asked.append(("restart", agent, node))
+        if len(self.asked) < 3:
+            raise OSError("no such unit")
+
+    async def rehost(self, agent: str, node: str, epoch: int, target: str, reason: str) -> None:
+        assert target not in ("", node)
+
+
+def test_an_effector_of_one_s_own_is_asked_again_when_it_fails() -> None:
+    async def scenario(sim: Simulation) -> None:
+        fleet, ground = Fleet(sim), Ground()
+        await fleet.start(6, effector=ground)
+        await fleet.all_hear(fleet.fault(FALSE_ACCUSER, "n3"))
+        await sim.sleep(6.0)
+        assert ground.asked == [("restart", "worker", "n3")] * 3
+        failed = fleet.steps("restart", "failed: OSError: no such unit")
+        assert len(failed) == 2
+        assert len(fleet.steps("restart", "requested")) == 1
+        assert fleet.restarts == []
+
+    Simulation(9).run(scenario)
+
+
+def test_a_callback_that_raises_is_told() -> None:
+    async def scenario(sim: Simulation) -> None:
+        def refuse(agent: str, reason: str) -> None:
+            raise RuntimeError("not me")
+
+        fleet = Fleet(sim)
+        await fleet.start(6, on_restart=refuse)
+        await fleet.all_hear(fleet.fault(LYING, "n3"))
+        await sim.sleep(2.0)
+        assert [step.by for step in fleet.steps("restart", "failed: RuntimeError: not me")] == ["n3"]
+
+    Simulation(10).run(scenario)
+
+
+def test_with_membership_a_crashed_node_is_rehosted_and_back_on_probation() -> None:
+    async def scenario(sim: Simulation) -> None:
+        rehosted: list[tuple[str, str]] = []
+
+        def agents() -> dict[str, Agent]:
+            def rehost(agent: str, node: str, reason: str) -> None:
+                rehosted.append((agent, node))
+
+            return {"membership": Membership(local()), "healer": Healer(on_rehost=rehost)}
+
+        nodes = {name: await sim.node(name, agents=agents()) for name in (f"n{number}" for number in range(12))}
+        await sim.until(lambda: all(len(node.peers.alive()) == 24 for node in nodes.values()))
+        await sim.sleep(1.0)
+        sim.crash("n4")
+        began = sim.now()
+        await sim.until(lambda: rehosted, timeout_s=10.0)
+        assert rehosted == [("", "n4")]
+        assert sim.now() - began < 5.0
+        back = await sim.restart("n4")
+        assert back is not None
+        await sim.sleep(2.0)
+        peer = PeerId("healer", back.epoch)
+        healers = [node.cells["healer"].agent for name, node in nodes.items() if name != "n4"]
+        assert {healer.standing(peer) for healer in healers if isinstance(healer, Healer)} == {Standing.PROBATION}
+        await sim.sleep(12.0)
+        assert {healer.standing(peer) for healer in healers if isinstance(healer, Healer)} == {Standing.TRUSTED}
+        assert rehosted == [("", "n4")]
+
+    Simulation(11).run(scenario)
