@@ -20,14 +20,15 @@ from .conformance_ground import BrokerControl, Check, Ground
 from .conformance_jobs import JOBS
 from .conformance_live import LIVE
 from .conformance_outage import OUTAGE
+from .conformance_storage import STORAGE, STORAGE_OUTAGE
 from .conformance_streams import STREAMS
 
 __all__ = ["CHECKS", "OUTAGE_CHECKS", "BrokerControl", "Check", "Ground", "check_transport"]
 
-CHECKS: Sequence[Check] = (*LIVE, *STREAMS, *JOBS)
+CHECKS: Sequence[Check] = (*LIVE, *STREAMS, *JOBS, *STORAGE)
 """What every transport can be held to with a factory alone."""
 
-OUTAGE_CHECKS: Sequence[Check] = OUTAGE
+OUTAGE_CHECKS: Sequence[Check] = (*OUTAGE, *STORAGE_OUTAGE)
 """What needs, besides the factory, a broker that the kit may stop and start."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 
 from agentbus.errors import AgentBusError, PayloadTooLarge, StorageFailed, SubjectError
 from agentbus.testing.conformance import CHECKS, OUTAGE_CHECKS, Check
-from agentbus.transport import ConsumerSpec, Headers, Job, Receiver, Stored, StreamSpec
+from agentbus.transport import ConsumerSpec, Headers, Job, Receiver, Stored, StoredMessage, StreamSpec, Write
 from agentbus.transports.memory import MemoryBroker, MemoryTransport
 from agentbus.transports.memory_link import header_bytes
 from tests.virtual_loop import run_virtually
@@ -348,6 +348,99 @@ class StoresOnlyWithLink(Broken):
         return await super().store(subject, body, message_id=message_id, **more)
 
 
+class ExpectsNothing(Broken):
+    async def store(self, subject: str, body: bytes, *, message_id: str, **more: Any) -> Stored:
+        return await super().store(subject, body, message_id=message_id, **{**more, "expected": None})
+
+
+class LivesForEver(Broken):
+    async def store(self, subject: str, body: bytes, *, message_id: str, **more: Any) -> Stored:
+        return await super().store(subject, body, message_id=message_id, **{**more, "ttl_s": None})
+
+
+class StoresInParts(Broken):
+    async def store_all(self, writes: Sequence[Write], *, message_id: str, timeout_s: float = 5.0) -> Any:
+        return [
+            await self.store(
+                write.subject,
+                write.body,
+                message_id=f"{message_id}.{number}",
+                headers=write.headers,
+                expected=write.expected,
+            )
+            for number, write in enumerate(writes)
+        ]
+
+
+class ExpectsNothingOfBatches(Broken):
+    async def store_all(self, writes: Sequence[Write], *, message_id: str, timeout_s: float = 5.0) -> Any:
+        free = [replace(write, expected=None) for write in writes]
+        return await super().store_all(free, message_id=message_id, timeout_s=timeout_s)
+
+
+def with_stream(**changes: Any) -> type[Broken]:
+    class OtherStream(Broken):
+        async def ensure_stream(self, spec: StreamSpec, *, timeout_s: float = 5.0) -> None:
+            await super().ensure_stream(replace(spec, **changes), timeout_s=timeout_s)
+
+    return OtherStream
+
+
+class ReadsTheFirst(Broken):
+    async def last(self, stream: str, subject: str, *, timeout_s: float = 5.0) -> StoredMessage | None:
+        return await super().after(stream, subject, 0, timeout_s=timeout_s)
+
+
+class PurgesAll(Broken):
+    async def purge(self, stream: str, subject: str, *, before: int | None = None, timeout_s: float = 5.0) -> int:
+        return await super().purge(stream, subject, timeout_s=timeout_s)
+
+
+def following(change: Callable[[int | None], int | None]) -> type[Broken]:
+    class Elsewhere(Broken):
+        async def follow(
+            self,
+            stream: str,
+            filters: Sequence[str],
+            receiver: Callable[[StoredMessage], None],
+            *,
+            after: int | None = None,
+            timeout_s: float = 5.0,
+        ) -> Any:
+            return await super().follow(stream, filters, receiver, after=change(after), timeout_s=timeout_s)
+
+    return Elsewhere
+
+
+class StopsFollowingWhenItRaises(Broken):
+    async def follow(self, stream: str, filters: Sequence[str], receiver: Any, **more: Any) -> Any:
+        def told(message: StoredMessage) -> None:
+            try:
+                receiver(message)
+            except RuntimeError:
+                consumption.stop()
+
+        consumption = await super().follow(stream, filters, told, **more)
+        return consumption
+
+
+class RepeatsAfterAnOutage(Broken):
+    def link_back(self) -> None:
+        super().link_back()
+        for following in self._exchange._storage._followings:
+            following._arrived = following._sent = max(0, following._arrived - 1)
+
+
+class RetriesUnderNewIds(Broken):
+    """Has a write whose acknowledgement was lost: it tries again as if it were another."""
+
+    async def store(self, subject: str, body: bytes, *, message_id: str, **more: Any) -> Stored:
+        self.sent += 1
+        if self.sent == 40:
+            await super().store(subject, body, message_id=f"{message_id}-lost", **more)
+        return await super().store(subject, body, message_id=message_id, **more)
+
+
 def do_nothing(*_: Any) -> None: ...
 
 
@@ -400,6 +493,21 @@ BROKEN: dict[str, type[Broken]] = {
     "subscriptions-outlive-the-link": ForgetsSubscriptions,
     "consuming-goes-on": StopsConsumingAtOutage,
     "store-across-an-outage": StoresOnlyWithLink,
+    "compare-and-set": ExpectsNothing,
+    "expectation-again": StoresTwice,
+    "time-to-live": LivesForEver,
+    "per-subject": with_stream(per_subject=-1),
+    "refuse-when-full": with_stream(refuse_when_full=False),
+    "batches": StoresInParts,
+    "batches-at-once": ExpectsNothingOfBatches,
+    "batches-refused": with_stream(batches=True),
+    "reads": ReadsTheFirst,
+    "purge": PurgesAll,
+    "follow-after": following(lambda after: after and after + 1),
+    "follow-newest": following(lambda after: after or 0),
+    "follow-receiver-that-raises": StopsFollowingWhenItRaises,
+    "follow-goes-on": RepeatsAfterAnOutage,
+    "compare-and-set-across-an-outage": RetriesUnderNewIds,
 }
 
 
