@@ -40,6 +40,9 @@ from .model import (
     Write,
 )
 
+LEAST_S = 0.001
+"""Seconds between two looks at least: what is due in less is due then."""
+
 
 class LeaseMachine:
     """Decides for one key.
@@ -120,8 +123,11 @@ class LeaseMachine:
     def _act(self, now: float) -> list[Effect]:
         if self._asked is not None or self._due_s is None or now < self._due_s:
             return []
+        if self.token is None and not self.wanted and not self._doubt:
+            self._due_s = None
+            return []
         if self.token is None:
-            return [self._ask(Read())] if self.wanted or self._doubt else []
+            return [self._ask(Read())]
         if self._doubt:
             return [self._ask(Read())]
         if not self.wanted:
@@ -188,7 +194,7 @@ class LeaseMachine:
         if not self._may_take(found, mine, now):
             waits_s = self.config.poll_s
             if self._takeable_s is not None:
-                waits_s = min(waits_s, max(0.0, self._takeable_s + self._patience_s - now))
+                waits_s = min(waits_s, max(LEAST_S, self._takeable_s + self._patience_s - now))
             self._due_s = now + waits_s
             return []
         return [self._ask(Write(record=LeaseRecord(holder=self.me), expected=found.revision))]

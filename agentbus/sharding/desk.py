@@ -1,0 +1,292 @@
+"""What a worker does all day: it decides what to hold, holds it, reads all logs, checks others.
+
+The machines decide (`Ownership`, `Checks`, `ShardLog`, the leases'); here their decisions are carried out.
+Everything runs in tasks that `open` begins and `close` ends; what goes wrong in one is raised by `tick`, to the agent's
+supervision.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Generic, TypeVar
+
+from ..context import Context
+from ..errors import AgentBusError, NotConnected
+from ..peers import PeerId, StandingView
+from ..storage import Bucket
+from ..storage.leases import Holder, Leases
+from ..transport import Consumption
+from .checks import Key
+from .codec import to_report
+from .config import ShardConfig
+from .holding import Fenced, Holding
+from .inspector import Accusation, Inspector
+from .journal import Journal
+from .knowledge import Fleet
+from .log import ShardLog
+from .machine import Drop, Look, Ownership, Take
+from .model import Attest, Entry, Finding, Progress, Report, ShardJob
+from .work import Work
+
+S = TypeVar("S")
+
+COUNT_S = 0.5
+"""Seconds between two counts of all inputs."""
+
+
+class Desk(Generic[S]):
+    """One worker's.
+
+    Args:
+        work: what is done.
+        ctx: of the agent's start.
+        job, config: what, and how.
+        standing: who is to be trusted; None: everybody.
+        accuse: told of segments that are wrong.
+    """
+
+    def __init__(
+        self,
+        work: Work[S],
+        ctx: Context,
+        job: ShardJob,
+        config: ShardConfig,
+        standing: StandingView | None,
+        accuse: Accusation,
+    ) -> None:
+        self._work = work
+        self._ctx = ctx
+        self._job = job
+        self._config = config
+        self._me = PeerId(ctx.me, ctx.epoch)
+        self._fleet = Fleet(self._me, config, lambda: ctx.peers, standing)
+        self._journal = Journal(ctx.transport, ctx.realm, job, limits=config.limits, timeout_s=config.commit_s)
+        self._logs = {shard: ShardLog() for shard in range(job.shards)}
+        self._inspector = Inspector(work, ctx, self._journal, self._logs, self._fleet, config, accuse)
+        self._ownership = Ownership(self._me, job, config, ctx.now() + config.report_s)
+        self._unreadable: set[Key] = set()
+        self._holdings: dict[int, tuple[Holding[S], asyncio.Task[None]]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._following: Consumption | None = None
+        self._leases: Leases | None = None
+        self._report_due_s = ctx.now()
+        self._nudged = False
+        self._counts: dict[int, int] = {}
+        self._moved_s = dict.fromkeys(range(job.shards), ctx.now())
+
+    # -- life ------------------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Finds the streams and the leases, and begins. Raises `StorageFailed`, `NotConnected`."""
+        ctx = self._ctx
+        await self._journal.ensure()
+        bucket = await Bucket.open(
+            ctx.transport, f"shard-{self._job.name}-leases", realm=ctx.realm, replicas=self._job.replicas
+        )
+        self._leases = Leases(
+            bucket,
+            Holder(name=self._me.name, epoch=self._me.epoch, node=ctx.node),
+            config=self._config.leases,
+            judge=self._fleet.over,
+            on_acquired=self._acquired,
+            on_lost=self._lost,
+        )
+        self._following = await self._journal.follow(self._read)
+        for name, run in (("checks", self._inspector.run), ("counts", self._count)):
+            self._tasks.append(asyncio.get_running_loop().create_task(run(), name=f"{ctx.me}: {name}"))
+
+    async def close(self) -> None:
+        """Gives back what is held, and ends."""
+        if self._following is not None:
+            self._following.stop()
+        for _, task in self._holdings.values():
+            task.cancel()
+        for task in self._tasks:
+            task.cancel()
+        tasks = [*self._tasks, *(task for _, task in self._holdings.values())]
+        if tasks:
+            await asyncio.wait(tasks)
+        self._holdings.clear()
+        if self._leases is not None:
+            await self._leases.close()
+
+    async def tick(self, now: float) -> None:
+        """Decides, if it is time to. Raises what has gone wrong in a task."""
+        for task in self._tasks:
+            if task.done() and not task.cancelled():
+                task.result()
+        for shard, (_, task) in list(self._holdings.items()):
+            if task.done():
+                self._ended(shard, task)
+        self._fleet.look(now)
+        if now >= self._ownership.next_deadline():
+            self._decide(now)
+        if self._nudged and self._leases is not None:
+            self._nudged = False
+            self._leases.nudge()
+        self._settle(now)
+        if now >= self._report_due_s:
+            await self._report(now)
+
+    def nudge(self) -> None:
+        """Something has happened to somebody: look at everything at the next tick."""
+        self._nudged = True
+
+    # -- holding ---------------------------------------------------------------------------------------------------
+
+    @property
+    def held(self) -> tuple[int, ...]:
+        """The shards that are held now."""
+        return tuple(sorted(self._holdings))
+
+    def _decide(self, now: float) -> None:
+        assert self._leases is not None
+        held = frozenset(self._holdings)
+        holders = {shard: log.claim.holder for shard, log in self._logs.items() if log.claim is not None}
+        look = Look(candidates=self._fleet.candidates(len(held)), held=held, holders=holders)
+        for effect in self._ownership.handle(look, now):
+            lease = self._leases.lease(_key(effect.shard))
+            match effect:
+                case Take():
+                    lease.want(patience_s=effect.patience_s)
+                case Drop():
+                    self._put_down(effect.shard, effect.reason)
+                    lease.leave()
+
+    def _acquired(self, key: str, token: int) -> None:
+        shard = _shard(key)
+        ctx = self._ctx
+        holding = Holding(
+            shard,
+            token,
+            self._me,
+            ctx.node,
+            work=self._work,
+            log=self._logs[shard],
+            journal=self._journal,
+            config=self._config,
+            rewind=lambda: self._rewind(shard),
+            unreadable=lambda sequence: self._unreadable.add((shard, sequence)),
+            logger=ctx.log,
+        )
+        self._put_down(shard, "acquired again")
+        task = asyncio.get_running_loop().create_task(holding.run(), name=f"{ctx.me}: shard {shard}")
+        self._holdings[shard] = (holding, task)
+        self._report_due_s = ctx.now()
+
+    def _lost(self, key: str, reason: str) -> None:
+        self._put_down(_shard(key), reason)
+
+    def _put_down(self, shard: int, reason: str) -> None:
+        held = self._holdings.pop(shard, None)
+        if held is not None:
+            held[1].cancel()
+            self._ctx.log.info("shard put down", shard=shard, reason=reason)
+            self._report_due_s = self._ctx.now()
+
+    def _ended(self, shard: int, task: asyncio.Task[None]) -> None:
+        """A holding ended by itself: it was fenced, or the user's code failed."""
+        self._put_down(shard, "ended")
+        if self._leases is not None:
+            self._leases.lease(_key(shard)).leave()
+        self._ownership.released(shard)
+        if task.cancelled():
+            return
+        with suppress(Fenced):
+            task.result()
+
+    def _rewind(self, shard: int) -> int | None:
+        return self._logs[shard].suspect(
+            lambda link: not self._fleet.trusted(link.author) or (shard, link.sequence) in self._unreadable,
+            self._config.liars,
+            self._fleet.trusted,
+        )
+
+    # -- reading all logs ------------------------------------------------------------------------------------------
+
+    def _read(self, shard: int, sequence: int, entry: Entry | None) -> None:
+        log = self._logs[shard]
+        counts = log.apply(sequence, entry)
+        if isinstance(entry, Attest):
+            return
+        link = log.link(sequence)
+        if link is not None:
+            self._moved_s[shard] = self._ctx.now()
+            if link.author.name != self._me.name:
+                self._inspector.seen(shard, sequence)
+        elif counts:
+            self._nudged = True
+
+    async def _count(self) -> None:
+        while True:
+            with suppress(AgentBusError):
+                self._counts = dict(await self._journal.counts())
+                now = self._ctx.now()
+                for shard, log in self._logs.items():
+                    if self._counts.get(shard, 0) <= log.committed:
+                        self._moved_s[shard] = now
+            await asyncio.sleep(COUNT_S)
+
+    def lag_s(self) -> dict[int, float]:
+        """See `ShardWorker.lag_s`."""
+        now = self._ctx.now()
+        return {
+            shard: now - self._moved_s[shard]
+            for shard, log in self._logs.items()
+            if self._counts.get(shard, 0) > log.committed
+        }
+
+    def progress(self) -> list[Progress]:
+        """See `ShardWorker.progress`."""
+        found: list[Progress] = []
+        for shard, log in self._logs.items():
+            verified = log.links[: log.verified(self._config.liars, self._fleet.trusted)]
+            found.append(
+                Progress(
+                    shard=shard,
+                    holder=log.claim.holder if log.claim else None,
+                    node=log.claim.node if log.claim else "",
+                    token=log.token,
+                    position=log.position,
+                    committed=log.committed,
+                    verified=sum(link.inputs for link in verified),
+                    void_segments=log.void,
+                    backlog=max(0, self._counts.get(shard, 0) - log.committed),
+                )
+            )
+        return found
+
+    async def _report(self, now: float) -> None:
+        self._report_due_s = now + self._config.report_s
+        report = Report(job=self._job.name, peer=self._me, node=self._ctx.node, holds=self.held)
+        with suppress(NotConnected):
+            await self._ctx.publish(to_report(report), topic=f"{self._job.name}.{self._me.name}")
+
+    def heard(self, report: Report, now: float) -> None:
+        """A worker of the job has said that it is there: one that is new is told of this one at once."""
+        if report.peer.name == self._me.name:
+            return
+        before = self._fleet.heard(report, now)
+        if before is None:
+            self._report_due_s = now
+        elif self._leases is not None:
+            for shard in {*before.holds}.difference(report.holds):
+                if 0 <= shard < self._job.shards:
+                    self._leases.lease(_key(shard)).nudge()
+
+    def _settle(self, now: float) -> None:
+        if self._fleet.trusted(self._me):
+            self._inspector.settle(max(0, len(self._fleet.candidates(0)) - 1), now)
+
+    async def reproduce(self, accused: PeerId, shard: int, sequence: int) -> Finding:
+        """See `ShardWorker.reproduce`. Raises `StorageFailed`, `NotConnected`."""
+        return await self._inspector.reproduce(accused, shard, sequence)
+
+
+def _key(shard: int) -> str:
+    return f"shard.{shard}"
+
+
+def _shard(key: str) -> int:
+    return int(key.rpartition(".")[2])
