@@ -6,16 +6,14 @@ Each node hosts one. It hears the hall's `Fault` of its own node only; what othe
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 
 from ..agent import Agent
 from ..behaviors import every, on, on_start, on_stop, rpc
 from ..context import Context
-from ..errors import AgentBusError
+from ..errors import AgentBusError, PayloadTooLarge
 from ..faults import Fault, PeerEvent
 from ..peers import PeerId, Standing
 from ..subjects import check_name
@@ -30,7 +28,6 @@ from .codec import (
     StandingTold,
     from_belief,
     from_fault,
-    from_restart,
     to_action,
     to_belief,
     to_rehost,
@@ -38,6 +35,7 @@ from .codec import (
 )
 from .config import HealingConfig
 from .effector import Effector, OnRehost, OnRestart
+from .hosting import Hosting
 from .journal import Journal
 from .knowledge import Knowledge
 from .machine import REQUESTED, HealingMachine
@@ -73,20 +71,8 @@ MAX_TOLD = 256
 """Standings in one answer."""
 EVERYBODY = "everybody"
 """The topic of what all Healers are asked. A node of this name would hear it twice, which does no harm."""
-MAX_ASKED = 1024
-"""Requests remembered, so that a repeated one is done once."""
 MAX_EFFECTS = 64
 """Restarts and re-hostings that are being asked for at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A restart of this node that was asked for, until what this node knows confirms it."""
-
-    trouble: Trouble
-    by: str
-    by_epoch: int
-    until_s: float
 
 
 class Healer(Agent):
@@ -125,8 +111,7 @@ class Healer(Agent):
         self._machine = HealingMachine("", self.policy, self._knowledge, load)
         self._journal = Journal()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._asked: dict[str, float] = {}
-        self._pending: dict[str, _Asked] = {}
+        self._hosting = Hosting(self)
         self._answered: set[str] = set()
         self._pulls = 0
         self._next_pull_s = 0.0
@@ -164,8 +149,7 @@ class Healer(Agent):
         due = self._machine.next_deadline()
         if due is not None and due <= ctx.now():
             await self._step(Tick(), ctx)
-        if self._pending:
-            await self._restart_if_known(ctx)
+        await self._hosting.look(ctx)
 
     # -- monitor ---------------------------------------------------------------------------------------------------
 
@@ -262,7 +246,7 @@ class Healer(Agent):
     async def _do(self, effect: Effect, ctx: Context) -> None:
         match effect:
             case Log():
-                await self._write(effect.record, ctx)
+                await self.write(effect.record, ctx)
             case Tell():
                 with suppress(AgentBusError):
                     told = to_belief(effect.belief, ctx.now())
@@ -303,7 +287,7 @@ class Healer(Agent):
         elif perform.target:
             await ctx.publish(to_rehost(perform, ctx.node, ctx.epoch), topic=perform.target)
 
-    async def _write(self, record: Record, ctx: Context) -> None:
+    async def write(self, record: Record, ctx: Context) -> None:
         """Tells the fleet at once; the log is written when it can be."""
         action = to_action(record, ctx.node, ctx.epoch)
         self._journal.add(action)
@@ -315,7 +299,10 @@ class Healer(Agent):
     async def _store(self, ctx: Context) -> None:
         while (action := self._journal.first(ctx.now())) is not None:
             try:
-                await ctx.publish(action, topic=action.node or "fleet", durable=True, timeout_s=STORE_S)
+                await ctx.publish(action, topic=ctx.node, durable=True, timeout_s=STORE_S)
+            except PayloadTooLarge:
+                self._journal.stored(action)
+                ctx.log.warning("a step of healing is too large to be stored", fault=action.fault[:100])
             except AgentBusError as error:
                 self._journal.failed(ctx.now())
                 ctx.log.debug("the log of healing is not stored yet", waiting=len(self._journal), error=str(error))
@@ -339,73 +326,23 @@ class Healer(Agent):
 
     @on(RestartRequest, topic="{node}")
     async def _restart_here(self, request: RestartRequest, ctx: Context) -> None:
-        trouble = from_restart(request)
-        if (request.node, request.epoch) != (ctx.node, ctx.epoch):
-            return  # it is about a life that is over: nothing to do
-        if ctx.now() - self._asked.get(request.agent, -1e18) < self.config.restart_s:
-            return
-        if not request.by_epoch or _epoch_of(ctx) != request.by_epoch:
-            await self._answer("restart", trouble, "refused: who asks is not who it says", ctx)
-        elif self.on_restart is None or self.config.dry_run:
-            why = "dry run" if self.config.dry_run else "the application gave no on_restart"
-            await self._answer("restart", trouble, f"refused: {why}", ctx)
-        elif len(self._pending) < MAX_EFFECTS:
-            asked = _Asked(trouble, request.by, request.by_epoch, ctx.now() + self.config.turn_s)
-            self._pending.setdefault(request.agent, asked)
-            await self._restart_if_known(ctx)
-
-    async def _restart_if_known(self, ctx: Context) -> None:
-        """Does what was asked for as soon as this node itself knows of the fault: found by its own rooms, or told by
-        f + 1 others. Whoever asks is one voice, and the witnesses that it names are its words."""
-        for agent, asked in list(self._pending.items()):
-            callback, trouble = self.on_restart, asked.trouble
-            by_peer = self._is_peer(asked.by, asked.by_epoch, ctx)
-            if callback is not None and by_peer and self._machine.agrees(trouble.life, ctx.now()):
-                del self._pending[agent]
-                self._remember_asked(agent, ctx)
-                await self._answer("restart", trouble, "restarting", ctx)
-                await self._call("restart", partial(callback, agent, trouble.reason), trouble, ctx)
-            elif asked.until_s <= ctx.now():
-                del self._pending[agent]
-                unknown = f"this node has not found it out, nor have {self.config.voices()} others told it"
-                await self._answer("restart", trouble, f"refused: {unknown if by_peer else 'a stranger asks'}", ctx)
+        if _epoch_of(ctx) == request.by_epoch:
+            await self._hosting.restart(request, ctx)
 
     @on(RehostRequest, topic="{node}")
     async def _rehost_here(self, request: RehostRequest, ctx: Context) -> None:
-        life = Life(request.agent, request.node, request.epoch)
-        known = self._machine.agrees(life, ctx.now())
-        callback, key = self.on_rehost, f"{request.fault}>"
-        if callback is None or not known or not self._is_from(ctx, request.by, request.by_epoch):
-            return
-        if self.config.dry_run or ctx.now() - self._asked.get(key, -1e18) < self.config.restart_s:
-            return
-        self._remember_asked(key, ctx)
-        trouble = Trouble(kind=request.fault.partition("/")[0], life=life, reason=request.reason)
-        if await self._call("rehost", partial(callback, life.agent, life.node, request.reason), trouble, ctx):
-            await self._answer("rehost", trouble, "hosted here", ctx)
+        if _epoch_of(ctx) == request.by_epoch:
+            await self._hosting.rehost(request, ctx)
 
-    def _remember_asked(self, key: str, ctx: Context) -> None:
-        self._asked[key] = ctx.now()
-        if len(self._asked) > MAX_ASKED:
-            del self._asked[next(iter(self._asked))]
+    def agrees(self, life: Life, ctx: Context) -> bool:
+        """Whether this node knows of a fault of that life's agent, or of its node."""
+        return self._machine.agrees(life, ctx.now())
 
-    async def _call(
-        self, action: str, callback: Callable[[], Awaitable[None] | None], trouble: Trouble, ctx: Context
-    ) -> bool:
-        """Calls back into the application; returns whether it went well."""
-        try:
-            async with asyncio.timeout(self.config.effect_s):
-                called = callback()
-                if inspect.isawaitable(called):
-                    await called
-        except Exception as error:  # the application's: whatever it raises, this node goes on
-            await self._answer(action, trouble, f"failed: {type(error).__name__}: {error}", ctx)
-            return False
-        return True
-
-    async def _answer(self, action: str, trouble: Trouble, outcome: str, ctx: Context) -> None:
-        record = Record(trouble=trouble, action=action, reason=trouble.reason, rule="asked", outcome=outcome)
-        await self._write(record, ctx)
+    def is_peer(self, node: str, epoch: int, ctx: Context) -> bool:
+        """Whether that node lives, in that life, and is not in quarantine."""
+        if not epoch or node == ctx.node:
+            return epoch == ctx.epoch
+        return self._knowledge.alive.get(node) == epoch and node not in self._knowledge.quarantined_nodes()
 
     @rpc(PlanRequest, PlanReply)
     async def preview(self, request: PlanRequest, ctx: Context) -> PlanReply:
@@ -421,12 +358,7 @@ class Healer(Agent):
 
     def _is_from(self, ctx: Context, by: str, by_epoch: int) -> bool:
         """Whether a living, unquarantined node of that name and life has said it."""
-        return bool(by_epoch) and _epoch_of(ctx) == by_epoch and self._is_peer(by, by_epoch, ctx)
-
-    def _is_peer(self, by: str, by_epoch: int, ctx: Context) -> bool:
-        if by == ctx.node:
-            return by_epoch == ctx.epoch
-        return self._knowledge.alive.get(by) == by_epoch and by not in self._knowledge.quarantined_nodes()
+        return _epoch_of(ctx) == by_epoch and self.is_peer(by, by_epoch, ctx)
 
 
 def _epoch_of(ctx: Context) -> int:

@@ -153,7 +153,7 @@ def test_the_log_waits_for_the_broker_and_is_complete() -> None:
         await sim.until(lambda: not healer._journal, timeout_s=20.0)
         node = fleet.nodes["n0"]
         kept = await node.port.bus.transport.subjects(node.streams.log, ">")
-        assert kept[f"default.log.{type_token(full_name(HealingAction))}.n3"] >= 1
+        assert kept[f"default.log.{type_token(full_name(HealingAction))}.n0"] >= 1
         assert healer._journal.dropped == 0
 
     Simulation(7).run(scenario)
