@@ -15,7 +15,7 @@ from .outcome import outcome
 from .plan import Plan
 from .recorder import Recorder
 from .relay import Relay
-from .timeline import Injection, What
+from .timeline import Injection, Timeline, What
 
 CALM_S = 20.0
 """Seconds within which everybody should be at work again before the next fault."""
@@ -55,7 +55,6 @@ class Faults:
         }
         for kind in self._plan.faults:
             await self._calm()
-            await asyncio.sleep(self._plan.rest_s)
             fault = await ways[kind]()
             await self._recorder.until(partial(self._is_healed, fault), self._plan.patience_s)
 
@@ -127,10 +126,23 @@ class Faults:
         return outcome(self._recorder.timeline, fault).healed
 
     async def _calm(self) -> None:
-        """Until every agent is up, and every shard in the hands of one that is."""
+        """Until every agent is up, and every shard has been in the hands of one that is for a while."""
         await self._recorder.until(self._is_calm, CALM_S)
 
     def _is_calm(self) -> bool:
         timeline, holders = self._recorder.timeline, self._recorder.holders
         up = {name for name in timeline.nodes if state_of(timeline, name) in (State.WELL, State.PROBATION)}
-        return len(up) == len(timeline.nodes) and len(holders) == self._plan.shards and set(holders.values()) <= up
+        now = self._recorder.now()
+        moved_s = _last(timeline, What.CLAIMED)
+        came_s = _last(timeline, What.UP, What.LIFTED)
+        quiet = now - moved_s > self._plan.rest_s and now - came_s > self._plan.settle_s
+        return (
+            quiet
+            and len(up) == len(timeline.nodes)
+            and len(holders) == self._plan.shards
+            and set(holders.values()) <= up
+        )
+
+
+def _last(timeline: Timeline, *kinds: What) -> float:
+    return next((event.at_s for event in reversed(timeline.events) if event.what in kinds), 0.0)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 
 from .timeline import Event, Injection, Timeline, What
 
@@ -35,6 +35,10 @@ class Outcome:
         replayed: records that had been committed and were done again.
         false_alarms: nodes that were blamed though nothing had been done to them.
         fenced: victims that found out that a shard is another's.
+        leases_lost: shards that others, who were alive and well, would have kept.
+        wrong: victims that have published something wrong.
+        each_s: for each victim, seconds from its own first wrong score (a liar's; else from the fault) until it was
+            found; without those that were not.
     """
 
     fault: Injection
@@ -46,6 +50,9 @@ class Outcome:
     replayed: int = 0
     false_alarms: int = 0
     fenced: int = 0
+    leases_lost: int = 0
+    wrong: int = 0
+    each_s: Mapping[str, float] = field(default_factory=dict[str, float])
 
     @property
     def healed(self) -> bool:
@@ -90,14 +97,18 @@ class _Case:
             replayed=replayed,
             false_alarms=len(blamed),
             fenced=len(fenced),
+            leases_lost=sum(1 for event in self._of(What.FENCED) if event.who in self.others),
+            wrong=len({event.who for event in self._of(What.COMMITTED) if not event.right} & self.victims),
+            each_s=self._each_s(),
         )
 
     # -- steps -----------------------------------------------------------------------------------------------------
 
     def _takes_effect_s(self) -> float | None:
-        if self.fault.kind != "lie":
-            return self.fault.at_s
-        wrong = (event for event in self._of(What.COMMITTED) if event.who in self.victims and not event.right)
+        return self._first_wrong_s(self.victims) if self.fault.kind == "lie" else self.fault.at_s
+
+    def _first_wrong_s(self, liars: Set[str]) -> float | None:
+        wrong = (event for event in self._of(What.COMMITTED) if event.who in liars and not event.right)
         return next((event.at_s for event in wrong), None)
 
     def _detected_s(self) -> float | None:
@@ -107,6 +118,16 @@ class _Case:
         return _last(
             min((at_s for (_, about), at_s in found.items() if about == v), default=None) for v in self.victims
         )
+
+    def _each_s(self) -> dict[str, float]:
+        found = self._found()
+        each: dict[str, float] = {}
+        for victim in self.victims:
+            from_s = self._first_wrong_s({victim}) if self.fault.kind == "lie" else self.fault.at_s
+            found_s = min((at_s for (_, about), at_s in found.items() if about == victim), default=None)
+            if from_s is not None and found_s is not None:
+                each[victim] = found_s - from_s
+        return each
 
     def _agreed_s(self) -> float | None:
         if self.fault.kind == "broker":

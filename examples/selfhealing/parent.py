@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any
 
@@ -26,6 +26,17 @@ class Parent:
         """Tells it something."""
         with suppress(OSError):  # it is gone: so are we, in a moment
             os.write(sys.stdout.fileno(), json.dumps({"word": word, **facts}).encode() + b"\n")
+
+    def read_log(self, logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        """A processor of structlog: tells the demo which shards this process puts down, and why."""
+        if event.get("event") == "shard put down":
+            self.tell("put down", shard=event["shard"], reason=event["reason"])
+        return event
+
+    def restart(self, agent: str, reason: str) -> None:
+        """Ends this process: the demo begins its next life, as a service manager would."""
+        self.tell("restarting", reason=reason)
+        os.kill(os.getpid(), signal.SIGTERM)
 
     async def listen(self, hear: Callable[[Mapping[str, Any]], None]) -> None:
         """Hears what it says, until it is gone; then asks this process to end."""

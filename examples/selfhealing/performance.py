@@ -80,10 +80,11 @@ async def perform(plan: Plan, folder: Path, screen: Screen) -> Verdict:
             if crew.failed.done():
                 crew.failed.result()
             await work
+            return _verdict(plan, recorder, plain, feeder, ledger)
         finally:
+            recorder.closed = True
             work.cancel()
             relay.heal()
-        return _verdict(plan, recorder, plain, feeder, ledger)
 
 
 async def _work(plan: Plan, recorder: Recorder, faults: Faults, feeder: Feeder, ledger: Ledger) -> None:

@@ -52,14 +52,16 @@ class Plan:
         cut_s: seconds of a partition.
         down_s: seconds until a dead broker is started again.
         patience_s: seconds that a fault may take to be healed.
-        rest_s: seconds between two faults.
+        settle_s: seconds that everybody must have been there before the next fault: then shards have gone back to those
+            who are the first for them.
+        rest_s: seconds without a shard that changes hands before the next fault.
     """
 
     records: Floats
     source: str
     faults: Sequence[str] = FAULTS
     agents: int = 12
-    shards: int = 24
+    shards: int = 16
     batch: int = 40
     pace: float = 600.0
     rush: float = 3000.0
@@ -70,7 +72,8 @@ class Plan:
     cut_s: float = 8.0
     down_s: float = 3.0
     patience_s: float = 45.0
-    rest_s: float = 1.0
+    settle_s: float = 4.0
+    rest_s: float = 2.0
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -12,6 +12,9 @@ from .timeline import Event, Injection, Timeline, What
 LOOK_S = 0.1
 """Seconds between two looks of who waits for something that no event tells."""
 
+FENCED = ("has it", "it is gone", "ended")
+"""How a worker's reasons end for putting down a shard that it would have kept."""
+
 
 class Screen(Protocol):
     """Where events are shown."""
@@ -30,16 +33,16 @@ class Recorder:
 
     Attributes:
         timeline: what happened.
-        held: which shards each node says that it holds.
+        closed: the run is over: what its end looks like is not noted.
     """
 
     def __init__(self, nodes: tuple[str, ...], screen: Screen) -> None:
         self.timeline = Timeline(nodes)
-        self.held: dict[str, frozenset[int]] = {}
         self._screen = screen
         self._loop = asyncio.get_running_loop()
         self._began_s = self._loop.time()
         self._holders: dict[int, str] = {}
+        self.closed = False
 
     def now(self) -> float:
         """Seconds since the run began."""
@@ -52,6 +55,8 @@ class Recorder:
 
     def add(self, what: What, **facts: Any) -> None:
         """Notes that something has happened now."""
+        if self.closed:
+            return
         event = Event(at_s=self.now(), what=what, **facts)
         if what is What.CLAIMED:
             self._holders[event.shard] = event.who
@@ -76,10 +81,8 @@ class Recorder:
         """A process has told something, or of a process."""
         match facts["word"]:
             case "started":
-                self.held[name] = frozenset()
                 self.add(What.STARTED, who=name)
             case "ended":
-                self.held[name] = frozenset()
                 self.add(What.ENDED, who=name, text=_status(int(facts["status"])))
             case "up":
                 self.add(What.UP, who=name)
@@ -87,8 +90,8 @@ class Recorder:
                 self.add(What.LINK_BACK if facts["connected"] else What.LINK_LOST, who=name)
             case "refused":
                 self.add(What.REFUSED, who=name, shard=int(facts["shard"]))
-            case "holds":
-                self._holds(name, frozenset(int(shard) for shard in facts["shards"]))
+            case "put down" if str(facts["reason"]).endswith(FENCED):
+                self.add(What.FENCED, who=name, shard=int(facts["shard"]), text=str(facts["reason"]))
             case _:
                 pass
 
@@ -100,13 +103,6 @@ class Recorder:
                 return False
             await asyncio.sleep(LOOK_S)
         return True
-
-    def _holds(self, name: str, shards: frozenset[int]) -> None:
-        """Who puts down a shard that the log gives to another has found itself fenced."""
-        for shard in self.held.get(name, frozenset()) - shards:
-            if self._holders.get(shard, name) != name:
-                self.add(What.FENCED, who=name, shard=shard)
-        self.held[name] = shards
 
 
 def _status(status: int) -> str:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from agentbus import Context, every
 from agentbus.peers import StandingView
 from agentbus.sharding import ShardConfig, ShardJob, ShardWorker
 from agentbus.sharding.service import Accuse
 
 from .mischief import Mischief
-from .parent import Parent
 from .scoring import Learner, Scoring, unpack
-
-HOLDS_S = 0.1
-"""Seconds between two looks at which shards it holds."""
 
 
 class Scorer(ShardWorker):
@@ -20,7 +15,6 @@ class Scorer(ShardWorker):
 
     Args:
         job, config, standing, accuse: as in `ShardWorker`.
-        parent: told which shards it holds.
         mischief: what the demo makes of it.
     """
 
@@ -31,14 +25,11 @@ class Scorer(ShardWorker):
         config: ShardConfig,
         standing: StandingView | None,
         accuse: Accuse | None,
-        parent: Parent,
         mischief: Mischief,
     ) -> None:
         super().__init__(job, config=config, standing=standing, accuse=accuse)
         self.scoring = Scoring()
-        self.parent = parent
         self.mischief = mischief
-        self.told: tuple[int, ...] = ()
 
     def begin(self, shard: int) -> Learner:
         """Nothing is known."""
@@ -56,10 +47,3 @@ class Scorer(ShardWorker):
     def restore(self, data: bytes) -> Learner:
         """From a checkpoint."""
         return self.scoring.restore(data)
-
-    @every(HOLDS_S)
-    async def tell_what_is_held(self, ctx: Context) -> None:
-        """Lets the demo know when that has changed."""
-        if self.held != self.told:
-            self.told = self.held
-            self.parent.tell("holds", shards=self.held)

@@ -9,20 +9,28 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
+
+import structlog
 
 from agentbus import Node
 from agentbus.errors import Conflict
+from agentbus.healing import Healer, HealingConfig
 from agentbus.membership import Membership, local
 from agentbus.observability.logs import configure
 from agentbus.sharding import ShardJob
-from agentbus.sharding import local as local_shards
+from agentbus.sharding import local as shards
 from agentbus.transport import Headers, LinkState, LinkWatcher, Stored
 from agentbus.transports.nats import NatsTransport
 
 from .mischief import Mischief
 from .parent import Parent
+from .rules import Rules
 from .scorer import Scorer
+
+IDLE_S = 0.2
+"""Seconds between two looks for new input: twelve agents share two cores, and have other things to do."""
 
 
 class Wire(NatsTransport):
@@ -39,13 +47,16 @@ class Wire(NatsTransport):
 
     async def connect(self, *, timeout_s: float = 5.0, watcher: LinkWatcher | None = None) -> None:
         """As the transport does."""
-        connected = False
+        lost = False
 
         def watch(state: LinkState, why: str) -> None:
-            nonlocal connected
-            if (state is LinkState.CONNECTED) is not connected:
-                connected = not connected
-                self._parent.tell("link", connected=connected)
+            nonlocal lost
+            if state is LinkState.RECONNECTING and not lost:
+                lost = True
+                self._parent.tell("link", connected=False)
+            elif state is LinkState.CONNECTED and lost:
+                lost = False
+                self._parent.tell("link", connected=True)
             if watcher is not None:
                 watcher(state, why)
 
@@ -80,19 +91,19 @@ class Wire(NatsTransport):
             raise
 
 
-async def host(arguments: argparse.Namespace) -> None:
+async def host(arguments: argparse.Namespace, parent: Parent) -> None:
     """Hosts the agents until SIGTERM, or until the demo is gone."""
-    parent, mischief = Parent(arguments.name), Mischief()
+    mischief = Mischief()
     job = ShardJob(name=arguments.job, shards=arguments.shards, replicas=arguments.replicas)
+    healer = Healer(Rules(), config=HealingConfig.local(faulty=arguments.liars), on_restart=parent.restart)
     scorer = Scorer(
         job,
-        config=local_shards(),
-        standing=None,
+        config=replace(shards(), idle_s=IDLE_S, liars=arguments.liars),
+        standing=healer,
         accuse=None,
-        parent=parent,
         mischief=mischief,
     )
-    agents = {"membership": Membership(local()), arguments.name: scorer}
+    agents = {"membership": Membership(local()), "healer": healer, arguments.name: scorer}
 
     def hear(facts: Mapping[str, Any]) -> None:
         match facts["word"]:
@@ -123,12 +134,14 @@ def main() -> None:
     parser.add_argument("--liars", type=int, required=True, help="how many may lie at once")
     arguments = parser.parse_args()
     configure("info", json=True)
+    parent = Parent(arguments.name)
+    structlog.configure(processors=[parent.read_log, *structlog.get_config()["processors"]])
     try:
         import uvloop
     except ImportError:
-        asyncio.run(host(arguments))
+        asyncio.run(host(arguments, parent))
     else:
-        uvloop.run(host(arguments))
+        uvloop.run(host(arguments, parent))
 
 
 if __name__ == "__main__":
