@@ -25,6 +25,7 @@
     |   |-- HopLimitExceeded        messages caused one another for too long
     |   `-- TooFewReplies           a gather below `at_least`: `replies`, `failures`
     |-- PayloadTooLarge           more than the broker takes
+    |-- CheckpointInvalid         a saved state is truncated, altered or of another version: `reasons`
     |-- AgentStopped              supervision gave an agent up
     `-- Closed                    the node, or the transport, has been closed
 
@@ -181,6 +182,15 @@ class PayloadTooLarge(AgentBusError, ValueError):
     """A message, with its headers and frame, is larger than the broker takes."""
 
     code = 413
+
+
+class CheckpointInvalid(AgentBusError):
+    """A state that was saved can't be used: it is not whole, was altered, or is of another version. `reasons`: why,
+    for each that was tried, the newest first."""
+
+    def __init__(self, text: str = "", *, reasons: Sequence[str] = ()) -> None:
+        super().__init__(text)
+        self.reasons = tuple(reasons)
 
 
 class AgentStopped(AgentBusError):
