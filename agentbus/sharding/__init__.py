@@ -15,9 +15,10 @@ from .config import ShardConfig, local
 from .journal import Journal
 from .log import ShardLog, fold
 from .model import Attest, Claim, Finding, Progress, Segment, ShardJob
-from .service import ShardWorker
+from .service import Accuse, ShardWorker
 
 __all__ = [
+    "Accuse",
     "Attest",
     "Claim",
     "Finding",

@@ -31,6 +31,8 @@ from .work import Work
 
 S = TypeVar("S")
 
+DEAF_S = 5.0
+"""Seconds without a tick after which the agent is taken to be given up."""
 COUNT_S = 0.5
 """Seconds between two counts of all inputs."""
 
@@ -72,6 +74,8 @@ class Desk(Generic[S]):
         self._leases: Leases | None = None
         self._report_due_s = ctx.now()
         self._nudged = False
+        self._ticked_s = ctx.now()
+        self._closing: asyncio.Task[None] | None = None
         self._counts: dict[int, int] = {}
         self._moved_s = dict.fromkeys(range(job.shards), ctx.now())
 
@@ -93,7 +97,7 @@ class Desk(Generic[S]):
             on_lost=self._lost,
         )
         self._following = await self._journal.follow(self._read)
-        for name, run in (("checks", self._inspector.run), ("counts", self._count)):
+        for name, run in (("checks", self._inspector.run), ("counts", self._count), ("watch", self._watch)):
             self._tasks.append(asyncio.get_running_loop().create_task(run(), name=f"{ctx.me}: {name}"))
 
     async def close(self) -> None:
@@ -113,6 +117,7 @@ class Desk(Generic[S]):
 
     async def tick(self, now: float) -> None:
         """Decides, if it is time to. Raises what has gone wrong in a task."""
+        self._ticked_s = now
         for task in self._tasks:
             if task.done() and not task.cancelled():
                 task.result()
@@ -132,6 +137,13 @@ class Desk(Generic[S]):
     def nudge(self) -> None:
         """Something has happened to somebody: look at everything at the next tick."""
         self._nudged = True
+
+    async def _watch(self) -> None:
+        """Ends all when nobody ticks: supervision has given the agent up, which runs no hook."""
+        while self._ctx.now() - self._ticked_s < DEAF_S:
+            await asyncio.sleep(DEAF_S / 5)
+        self._ctx.log.error("shards put down: their agent was given up", shards=self.held)
+        self._closing = asyncio.get_running_loop().create_task(self.close(), name=f"{self._ctx.me}: close")
 
     # -- holding ---------------------------------------------------------------------------------------------------
 
@@ -166,6 +178,7 @@ class Desk(Generic[S]):
             log=self._logs[shard],
             journal=self._journal,
             config=self._config,
+            allowed=lambda: self._fleet.trusted(self._me),
             rewind=lambda: self._rewind(shard),
             unreadable=lambda sequence: self._unreadable.add((shard, sequence)),
             logger=ctx.log,

@@ -27,7 +27,7 @@ CONFLICT_S = 0.01
 
 
 class Fenced(AgentBusError):
-    """Another worker has claimed the shard with a later token: this one drops it."""
+    """Another worker has claimed the shard with a later token, or this one is quarantined: it drops the shard."""
 
 
 class Holding(Generic[S]):
@@ -41,6 +41,7 @@ class Holding(Generic[S]):
         log: the shard's log, read on by others as well.
         journal: the streams.
         config: the knobs.
+        allowed: whether this worker may hold anything: it is not quarantined.
         rewind: tells the number of the segment to rewind to, None for no need.
         unreadable: told the number of a segment whose checkpoint can't be restored.
         logger: where trouble is told.
@@ -60,6 +61,7 @@ class Holding(Generic[S]):
         log: ShardLog,
         journal: Journal,
         config: ShardConfig,
+        allowed: Callable[[], bool],
         rewind: Callable[[], int | None],
         unreadable: Callable[[int], None],
         logger: FilteringBoundLogger,
@@ -73,6 +75,7 @@ class Holding(Generic[S]):
         self._log = log
         self._journal = journal
         self._config = config
+        self._allowed = allowed
         self._rewind = rewind
         self._unreadable = unreadable
         self._logger = logger.bind(shard=shard, token=token)
@@ -93,9 +96,9 @@ class Holding(Generic[S]):
     async def _hold(self) -> None:
         state = await self._take()
         while True:
+            self._check()
             if self._rewind() is not None:
                 state = await self._take()
-            self._check()
             inputs = await self._journal.inputs(self.shard, self._log.position, self._config.segment_inputs)
             if not inputs:
                 await asyncio.sleep(self._config.idle_s)
@@ -150,6 +153,8 @@ class Holding(Generic[S]):
             raise Conflict(f"shard {self.shard}: message {self._log.last} of its log was not expected")
 
     def _not_fenced(self) -> None:
+        if not self._allowed():
+            raise Fenced(f"shard {self.shard}: {self._me} may not hold it")
         claim = self._log.claim
         if claim is not None and (claim.token > self.token or (claim.token == self.token and claim.holder != self._me)):
             raise Fenced(f"shard {self.shard}: {claim.holder} has claimed it with token {claim.token}")

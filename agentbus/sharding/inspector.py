@@ -90,6 +90,8 @@ class Inspector(Generic[S]):
         if shard not in self._logs:
             return Finding.DENIED
         segment = await self._journal.entry(shard, sequence)
+        if segment is None and sequence >= self._logs[shard].last:
+            return Finding.UNKNOWN  # it may be there soon
         if not isinstance(segment, Segment):
             return Finding.DENIED
         claim = self._logs[shard].holders.get(segment.token)
