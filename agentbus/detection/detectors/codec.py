@@ -12,12 +12,15 @@ import sys
 import zlib
 from array import array
 from collections.abc import Sequence
+from typing import TypeVar
 
 from .model import SnapshotInvalid
 
 MAGIC = b"ABDS"
 _REMEDY = "restore an earlier snapshot, or begin anew and give it the records from the start"
 _HEAD = struct.Struct("<BII")
+
+N = TypeVar("N", int, float)
 
 
 class Writer:
@@ -112,11 +115,11 @@ class Reader:
 
     def reals(self) -> list[float]:
         """Floats."""
-        return _read("d", self._take(8 * self.whole())).tolist()
+        return _read(array("d"), self._take(8 * self.whole()))
 
     def counts(self) -> list[int]:
         """Small numbers."""
-        return _read("H", self._take(2 * self.whole())).tolist()
+        return _read(array("H"), self._take(2 * self.whole()))
 
     def raw(self) -> bytes:
         """Bytes."""
@@ -138,9 +141,8 @@ def _little(values: array[int] | array[float]) -> bytes:
     return values.tobytes()
 
 
-def _read(code: str, data: bytes) -> array[float]:
-    values: array[float] = array(code)  # pyright: ignore[reportArgumentType, reportCallIssue, reportAssignmentType]
-    values.frombytes(data)
+def _read(into: array[N], data: bytes) -> list[N]:
+    into.frombytes(data)
     if sys.byteorder == "big":
-        values.byteswap()
-    return values
+        into.byteswap()
+    return into.tolist()

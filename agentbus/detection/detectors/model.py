@@ -11,7 +11,6 @@ Invariants of every detector of this room:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
@@ -80,8 +79,3 @@ def number(value: Value) -> float:
             )
         value = value[0]
     return float(value)
-
-
-def is_missing(value: float) -> bool:
-    """Whether there is nothing to learn from: NaN."""
-    return math.isnan(value)
