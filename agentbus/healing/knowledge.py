@@ -33,6 +33,7 @@ class Knowledge:
         self.config = config
         self.epochs: dict[str, int] = {}
         self.alive: dict[str, int] = {}
+        self._lost: dict[str, tuple[float, int]] = {}
         self._beliefs: dict[_Key, Belief] = {}
         self._faults: dict[tuple[str, str], deque[tuple[float, str]]] = {}
 
@@ -49,12 +50,25 @@ class Knowledge:
             self.alive.pop(forgotten, None)
         return True
 
-    def gone(self, node: str, epoch: int) -> bool:
+    def gone(self, node: str, epoch: int, now: float) -> bool:
         """A node's life is over, or so it seems; returns whether that is news."""
         if self.alive.get(node) != epoch:
             return False
         del self.alive[node]
+        self._lost[node] = now, 1
+        since = now - self.config.restart_s
+        together = [name for name, (at, _) in self._lost.items() if at >= since]
+        for name in together:
+            at, most = self._lost[name]
+            self._lost[name] = at, max(most, len(together))
+        if len(self._lost) > MAX_AGENTS:
+            del self._lost[next(iter(self._lost))]
         return True
+
+    def back(self, node: str) -> int:
+        """A node that was gone is there again; returns how many went within `restart_s` of it, itself among them; 0
+        when it was not gone."""
+        return self._lost.pop(node, (0.0, 0))[1]
 
     def is_over(self, life: Life) -> bool:
         """Whether a later life of that node has been seen."""
@@ -69,6 +83,14 @@ class Knowledge:
         self._faults[life.agent, life.node] = kept
         if len(self._faults) > MAX_AGENTS:
             del self._faults[next(iter(self._faults))]
+
+    def forget(self, kind: str, life: Life) -> None:
+        """Takes back the last fault of an agent of a node, if it is of that kind: it was not its own."""
+        faults = self._faults.get((life.agent, life.node))
+        if faults and faults[-1][1] == kind:
+            faults.pop()
+            if not faults:
+                del self._faults[life.agent, life.node]
 
     def count(self, life: Life, now: float, kind: str | None = None) -> int:
         """Faults of that agent of that node within the window, in any life; of one kind, or of all."""

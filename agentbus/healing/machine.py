@@ -288,11 +288,9 @@ class HealingMachine:
         return [Log(record=record)]
 
     def _gone(self, event: Gone, now: float) -> list[Effect]:
-        return (
-            self._ended(event.node, event.epoch, "its life is over", now)
-            if self.knowledge.gone(event.node, event.epoch)
-            else []
-        )
+        if not self.knowledge.gone(event.node, event.epoch, now):
+            return []
+        return self._ended(event.node, event.epoch, "its life is over", now)
 
     def _ended(self, node: str, epoch: int, outcome: str, now: float) -> list[Effect]:
         """That life no longer acts: what this node had asked for has come true."""
@@ -303,8 +301,13 @@ class HealingMachine:
 
     def _arrived(self, event: Arrived, now: float) -> list[Effect]:
         """A node is there, perhaps in a new life: whoever had faults is on probation first."""
+        before = self.knowledge.epochs.get(event.node)
         if not self.knowledge.arrived(event.node, event.epoch):
             return []
+        gone = self.knowledge.back(event.node)
+        if before == event.epoch and gone > self.config.may_be_out(len(self.knowledge.epochs)):
+            # More than may be at fault were gone at once, and it is the same life: this node was cut off, or they were.
+            self.knowledge.forget(FAILED, Life("", event.node, event.epoch))
         effects = self._ended(event.node, event.epoch - 1, "it lives anew", now)
         if self._restarting.get(event.node, (event.epoch, 0.0))[0] < event.epoch:
             del self._restarting[event.node]

@@ -253,6 +253,22 @@ def test_probation_doubles_with_each_fault_and_is_forgotten() -> None:
     assert made.knowledge.standing(PeerId("w", 6103)) is Standing.TRUSTED
 
 
+def test_who_was_cut_off_with_many_others_is_not_on_probation() -> None:
+    made = machine(HealingConfig(faulty=3))
+    cut, stopped = NODES[1:6], NODES[7]
+    for node in cut:
+        made.handle(Gone(node=node, epoch=100 + NODES.index(node)), 1.0)
+        made.handle(trouble(FAILED, node, agent=""), 1.0)
+    for node in cut[:-1]:
+        made.handle(Arrived(node=node, epoch=100 + NODES.index(node)), 5.0)
+    made.handle(Arrived(node=cut[-1], epoch=9000), 6.0)  # this one has died meanwhile
+    assert [belief.life.node for belief in made.knowledge.beliefs()] == [cut[-1]]
+    made.handle(Gone(node=stopped, epoch=107), 10.0)
+    made.handle(trouble(FAILED, stopped, agent=""), 10.0)
+    made.handle(Arrived(node=stopped, epoch=107), 12.0)
+    assert made.knowledge.standing(PeerId("w", 107)) is Standing.PROBATION
+
+
 def test_a_fault_is_heard_once_and_of_a_past_life_never() -> None:
     made = machine()
     assert logs(made.handle(trouble(SLOW, "n3"), 1.0))
