@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from agentbus.testing import Cluster
 from agentbus.transport import LinkWatcher
 from agentbus.transports.nats import NatsTransport
 from tests.nats_server import NatsServer
@@ -56,3 +57,10 @@ async def connect() -> AsyncIterator[Connect]:
     yield open_transport
     for transport in made:
         await transport.close()
+
+
+@pytest.fixture
+async def one_of_three() -> AsyncIterator[str]:
+    """The URL of a cluster of three servers."""
+    async with Cluster(3) as cluster:
+        yield cluster.url
