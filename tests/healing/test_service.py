@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agentbus import Agent, Context, PeerId
 from agentbus.faults import FAILED, FALSE_ACCUSER, LYING, Fault
 from agentbus.healing import Healer, HealingConfig
@@ -246,3 +248,40 @@ def test_with_membership_a_crashed_node_is_rehosted_and_back_on_probation() -> N
         assert rehosted == [("", "n4")]
 
     Simulation(11).run(scenario)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_with_delays_and_deaths_a_liar_is_restarted_exactly_once(seed: int) -> None:
+    async def scenario(sim: Simulation) -> None:
+        fleet = Fleet(sim)
+        await fleet.start(12)
+        sim.link(delay_s=(0.002, 0.08), duplicate=0.05)
+        dead = sim.rng.sample([name for name in fleet.nodes if name != "n3"], 2)
+        for name in dead:  # the others do not know yet
+            sim.crash(name)
+        await fleet.all_hear(fleet.fault(LYING, "n3", witnesses=WITNESSES), but=dead)
+        await sim.sleep(4.0)
+        for name in dead:
+            del fleet.roll.nodes[name]
+        assert fleet.restarts == [("n3", "worker")]
+        await sim.sleep(1.0)
+        assert fleet.standings("n3") == {Standing.QUARANTINED}
+
+    Simulation(seed).run(scenario)
+
+
+def test_random_faults_leave_most_of_the_fleet_at_work() -> None:
+    async def scenario(sim: Simulation) -> None:
+        fleet = Fleet(sim, HealingConfig(faulty=3))
+        await fleet.start(9)
+        most = 0
+        for _ in range(60):
+            kind = sim.rng.choice([LYING, FALSE_ACCUSER, "slow", "erring", "silent", "overloaded"])
+            await fleet.all_hear(fleet.fault(kind, sim.rng.choice(sorted(fleet.nodes))))
+            await sim.sleep(sim.rng.uniform(0.0, 1.0))
+            for healer in fleet.healers.values():
+                refused = {belief.life.node for belief in healer.beliefs() if belief.standing is Standing.QUARANTINED}
+                most = max(most, len(refused))
+        assert most == 3
+
+    Simulation(12).run(scenario)
