@@ -24,6 +24,7 @@ COMMANDS = {
     "heal": "show what was done about faults, or what would be",
     "call": "ask an agent, in JSON",
     "tap": "show messages as they travel",
+    "detect": "score the records of a file: which are abnormal",
     "proto": "compile .proto files to Python",
 }
 """Every command and what it does. A new one is one line here and a module of its name beside this one."""
