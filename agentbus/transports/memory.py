@@ -39,6 +39,8 @@ HIGH_WATER = 1 << 20
 """Bytes sent and not yet taken by the broker, above which a transport is congested."""
 STORE_TRY_S = 1.0
 """Seconds that one attempt to store waits for its answer."""
+RESOLUTION_S = 1e-6
+"""Seconds that are no time to wait for: a loop's timer may fire that early, and virtual time would stand still."""
 
 
 class MemoryTransport:
@@ -272,7 +274,7 @@ class MemoryTransport:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
         reason = ""
-        while (left_s := deadline - loop.time()) > 0:
+        while (left_s := deadline - loop.time()) > RESOLUTION_S:
             try:
                 left_s = min(await self._wait_for_link(left_s), STORE_TRY_S)
                 return await self._ask(operate, left_s, what, loss=True)

@@ -150,19 +150,23 @@ class Lease:
     async def _drive(self) -> None:
         loop = asyncio.get_running_loop()
         machine = self._machine
+        due_s = loop.time()  # a timer may fire a little early, by the clock's resolution: then it is that time
         while True:
             events, self._events = self._events or [Tick()], []
             self._wake.clear()
             for event in events:
-                await self._carry_out(machine.handle(event, loop.time()))
+                await self._carry_out(machine.handle(event, max(due_s, loop.time())))
+            due_s = loop.time()
             if self._events:
                 continue
             deadline = machine.next_deadline()
             if deadline is None:
                 return
-            with suppress(TimeoutError):
+            try:
                 async with asyncio.timeout(max(0.0, deadline - loop.time())):
                     await self._wake.wait()
+            except TimeoutError:
+                due_s = deadline
 
     async def _carry_out(self, effects: list[Effect]) -> None:
         loop = asyncio.get_running_loop()
