@@ -131,7 +131,7 @@ class Beliefs:
             if not trusted and (word.state is not State.ALIVE or (stranger and word.node != source)):
                 continue
             if member is None:
-                self._meet(word, now)
+                self._meet(word, now, news=not (table and self._is_new(now)))
             elif word.state is State.ALIVE:
                 self._revive(member, word, now)
             elif word.state is State.SUSPECT:
@@ -141,16 +141,20 @@ class Beliefs:
             else:
                 self._die(member, word, now, f"said by {source}")
 
-    def _meet(self, word: Word, now: float) -> None:
+    def _is_new(self, now: float) -> bool:
+        """Whether this life has met others only just now. What it is told is no news to them."""
+        return self._met is None or now - self._met < self._config.join_s
+
+    def _meet(self, word: Word, now: float, *, news: bool) -> None:
         buried = self.members.buried(word.node)
         if buried is not None and word.rank <= buried.rank:
             return
         if word.state is State.SUSPECT or len(self.members) >= self._config.max_members:
             return
-        member = self.members.add(word)
-        self.members.believe(member, word, now)
+        member = self.members.add(word, now)
         if word.state is State.ALIVE:
-            self.news.put(word)
+            if news:
+                self.news.put(word)
             kind = ChangeKind.JOINED if buried is None else ChangeKind.REJOINED
             self._notify(kind, member, "it has told of itself")
 
@@ -321,8 +325,7 @@ class Beliefs:
     def _hear_of_another_life(self, word: Word, now: float) -> None:
         if word.life < self.own.life:
             return
-        new = self._met is None or now - self._met < self._config.join_s
-        if new or word.state >= State.FAILED:
+        if self._is_new(now) or word.state >= State.FAILED:
             # An earlier life whose clock was ahead of ours: the one that begins is the later one.
             self._speak(word.life + 1, 0, self.own.agents)
             return

@@ -35,6 +35,8 @@ __all__ = [
 VERSION = 1
 MAX_NUMBER = 1 << 63
 """Lives and incarnations are below it, so that the next one can be said, too."""
+MAX_ACCUSERS = 32
+"""Accusers of one node that are read."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _KINDS = {int(kind): kind for kind in PacketKind if kind is not PacketKind.JOIN}
@@ -121,7 +123,7 @@ def _decode_word(word: MemberWord) -> Word | None:
         epoch=word.epoch,
         life=life,
         incarnation=word.incarnation,
-        by=tuple(word.by),
+        by=tuple(name for name in word.by[:MAX_ACCUSERS] if _NAME.fullmatch(name)),
         agents=tuple(
             AgentEntry(name=agent.name, answers=tuple(agent.answers), tags=dict(agent.tags)) for agent in word.agents
         ),

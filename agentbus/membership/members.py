@@ -77,9 +77,13 @@ class Members:
     def __iter__(self) -> Iterator[Member]:
         return iter(self.by_name.values())
 
-    def add(self, word: Word) -> Member:
-        """A name that was not in the table."""
+    def add(self, word: Word, now: float) -> Member:
+        """A name that was not in the table, with its first word."""
         member = self.by_name[word.node] = Member(word)
+        if word.state is State.ALIVE:
+            self.living.add(member.name)
+        else:
+            self.believe(member, word, now)
         return member
 
     def believe(self, member: Member, word: Word, now: float) -> None:

@@ -118,13 +118,15 @@ class Probing:
 
     def _ask_others(self, probe: Probe, now: float) -> None:
         probe.stage = "asked"
-        members = self._beliefs.members
+        self.at = probe.ends
+        members, suspicion = self._beliefs.members, probe.target.suspicion
+        if self._config.confirm and suspicion is not None and suspicion.settled:
+            return  # enough have found the same: one voice more is not worth its packets
         probe.asked = members.living.sample(self._config.indirect, but={probe.target.name, *members.suspected})
         for other in probe.asked:
             self._beliefs.send(other, PacketKind.PING_REQUEST, probe.sequence, probe.target.name)
         if self._config.freeze:
             self.send_echo(now)
-        self.at = probe.ends
 
     def _give_up(self, probe: Probe, now: float) -> None:
         beliefs, config = self._beliefs, self._config

@@ -9,7 +9,7 @@ from dataclasses import replace
 from ..agent import Agent
 from ..behaviors import every, on, on_start, on_stop, rpc
 from ..context import Context
-from ..errors import NotConnected
+from ..errors import NotConnected, PayloadTooLarge
 from ..faults import (
     FAILED,
     PEER_EVENT_KIND_FAILED,
@@ -180,6 +180,8 @@ class Membership(Agent):
                     await self._tell(effect, speak)
             except NotConnected:
                 await self._watch_link(ctx)
+            except PayloadTooLarge as error:  # somebody has told more of itself than we may pass on
+                ctx.log.warning("membership packet not sent", why=str(error))
 
     async def _watch_link(self, ctx: Context) -> None:
         connected, swim = ctx.transport.connected, self.machine

@@ -48,9 +48,14 @@ class Suspicion:
         self.accusers = set(accusers)
         self._settle()
 
+    @property
+    def settled(self) -> bool:
+        """Whether further accusers make no difference."""
+        return len(self.accusers) > self._enough
+
     def confirm(self, accusers: Iterable[str]) -> bool:
         """More have accused it. Returns whether that was news; beyond K further ones are not."""
-        if len(self.accusers) > self._enough:
+        if self.settled:
             return False
         before = len(self.accusers)
         self.accusers.update(accusers)
