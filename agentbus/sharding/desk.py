@@ -162,6 +162,8 @@ class Desk(Generic[S]):
             match effect:
                 case Take():
                     lease.want(patience_s=effect.patience_s)
+                    if lease.token is not None:  # it was to be given back, which the store has not heard yet
+                        self._acquired(lease.key, lease.token)
                 case Drop():
                     self._put_down(effect.shard, effect.reason)
                     lease.leave()

@@ -65,6 +65,11 @@ class Following:
         self.deadline = None if self._arrived == self._sent else self.deadline
         return True
 
+    def wait(self, now: float) -> None:
+        """It can't be reached: what is due is due later."""
+        if self.deadline is not None and self.deadline <= now:
+            self.deadline = now + RESEND_S
+
     def dispatch(self, now: float) -> Iterator[Told]:
         """What to send now, or again."""
         if self.deadline is not None and self.deadline <= now:

@@ -82,6 +82,8 @@ class Storage:
         for following in list(self._followings):
             if reachable(following.link):
                 yield from following.dispatch(now)
+            else:
+                following.wait(now)
 
     def attach(self, spec: ConsumerSpec, link: Link, receiver: Callable[[Job], None]) -> Pull:
         """Begins a consumption. Raises `StorageFailed`, naming stream or consumer."""
