@@ -54,7 +54,9 @@ class Fleet:
         truth = self.truths[name] = Truth(lies)
         reproducer = self.reproducers.get(name, truth)
         reproducers = {LYING: reproducer} if reproducer else {}
-        detection = self.detections[name] = Detection(self.config, reproducers=reproducers, gauges=self.gauges)
+        detection = self.detections[name] = Detection(
+            self.config, reproducers=reproducers, gauges=self.gauges, speaks_for=self.speaks_for
+        )
         agents = {"membership": Membership(local()), "detection": detection, "ear": Ear(self.heard), **(more or {})}
         node = self.nodes[name] = await self.sim.node(name, agents=agents)
         return node

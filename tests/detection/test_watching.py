@@ -40,8 +40,8 @@ class Refusal(AgentBusError):
 class Yard(Fleet):
     """A fleet whose every node has a worker that is kept busy."""
 
-    def __init__(self, sim: Simulation, size: int = 8) -> None:
-        super().__init__(sim, quorum_of(2, watch=WATCH))
+    def __init__(self, sim: Simulation, size: int = 6) -> None:
+        super().__init__(sim, quorum_of(1, watch=WATCH))
         self.size = size
         self.pace = [[0.02] for _ in range(size)]
         self.errors = [[0.0] for _ in range(size)]
@@ -61,13 +61,13 @@ def test_a_worker_that_becomes_slow_is_found_by_all() -> None:
     async def scenario(sim: Simulation) -> None:
         yard = Yard(sim)
         await yard.open()
-        await keep_busy(yard, 8.0)
+        await keep_busy(yard, 6.0)
         assert faults(yard) == set()
         yard.pace[3][0] = 0.4
         await keep_busy(yard, 5.0)
         assert faults(yard) == {(SLOW, "worker-3")}
         assert yard.all_told(SLOW, "n-3")
-        assert all(len(faults[0].witnesses) >= 3 for faults in yard.told(SLOW).values())
+        assert all(len(heard[0].witnesses) >= 2 for heard in yard.told(SLOW).values())
 
     Simulation(1, limit_s=100).run(scenario)
 
@@ -79,7 +79,7 @@ def test_workers_that_are_slow_together_accuse_nobody() -> None:
         await keep_busy(yard, 6.0)
         for pace in yard.pace:
             pace[0] = 0.4
-        await keep_busy(yard, 8.0)
+        await keep_busy(yard, 6.0)
         assert faults(yard) == set()
 
     Simulation(2, limit_s=100).run(scenario)
@@ -90,7 +90,7 @@ def test_a_worker_that_fails_is_found() -> None:
         yard = Yard(sim)
         await yard.open()
         yard.errors[5][0] = 0.9
-        await keep_busy(yard, 8.0)
+        await keep_busy(yard, 6.0)
         assert (ERRING, "worker-5") in faults(yard)
         assert {agent for _, agent in faults(yard)} == {"worker-5"}
 
@@ -122,10 +122,10 @@ def test_an_observer_with_a_bad_link_accuses_nobody_and_is_not_blamed() -> None:
         yard = Yard(sim)
         await yard.open()
         await sim.sleep(4.0)
-        sim.link("n-6", delay_s=(0.15, 0.25))
+        sim.link("n-5", delay_s=(0.15, 0.25))
         await sim.sleep(8.0)
         assert {agent for kind, agent in faults(yard) if kind != SLOW} == set()
-        assert {fault.node for _, fault, _ in yard.heard} <= {"n-6"}
+        assert {fault.node for _, fault, _ in yard.heard} <= {"n-5"}
 
     Simulation(5, limit_s=100).run(scenario)
 
