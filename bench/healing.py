@@ -1,10 +1,10 @@
 """``python -m bench.healing``: how fast a fleet heals, over many faults of each kind.
 
-The harness is the demo's (`examples.selfhealing`): twelve processes, three brokers, real signals, a real partition. Each
-arm is one run with many faults of one kind; every run ends with the comparison to a plain loop, record for record.
+The harness is the demo's (`examples.selfhealing`): twelve processes, three brokers, real signals, a real partition.
+Each arm is one run with many faults of one kind; every run ends with the comparison to a plain loop, record for record.
 Told are the median, the 95th percentile and the greatest of: detect (fault to the first verdict), recover (fault to the
-first result of a successor, for the last of the victim's shards), convict (a liar's first wrong published score to the
-first verdict); and what must be 0: records lost, counted twice, differing; nodes blamed for nothing; leases lost by live
+first result of a successor, for the last of the shards), convict (a liar's first wrong published score to the first
+verdict); and what must be 0: records lost, counted twice, differing; nodes blamed for nothing; leases lost by live
 holders.
 """
 
@@ -202,12 +202,12 @@ class Result:
         }
 
 
-async def measure(arm: Arm, plan: Plan, faults: int) -> Result:
+def measure(arm: Arm, plan: Plan, faults: int) -> Result:
     """Runs an arm. Raises what `perform` does."""
     folder = Path(tempfile.mkdtemp(prefix="agentbus-healing-")).resolve()
     wanted = replace(plan, faults=(arm.kind,) * faults, lie=arm.lie, liars=arm.liars)
     try:
-        return Result.of(arm, await perform(wanted, folder, Silent()))
+        return Result.of(arm, asyncio.run(perform(wanted, folder, Silent())))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -290,7 +290,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for arm in asked.arms:
         console.print(f"{arm.name} ...", highlight=False)
         try:
-            results.append(asyncio.run(measure(arm, plan, 2 if asked.quick else asked.faults)))
+            results.append(measure(arm, plan, 2 if asked.quick else asked.faults))
         except (Stalled, MemberFailed) as error:
             failed = True
             console.print(f"{arm.name}: {error}", style="red", highlight=False)

@@ -62,7 +62,7 @@ async def perform(plan: Plan, folder: Path, screen: Screen) -> Verdict:
         )
         journal = Journal(node.transport, REALM, plan.job)
         await journal.ensure()
-        plain = PlainLoop(plan.records, Scoring(), shards=plan.shards, batch=plan.batch)
+        plain = PlainLoop(plan.records, Scoring(plan.records.shape[1]), shards=plan.shards, batch=plan.batch)
         ledger = Ledger(plain, plan.shards, recorder.add)
         following = await journal.follow(ledger.read)
         stack.callback(following.stop)
@@ -132,4 +132,4 @@ def _command(plan: Plan, name: str, url: str) -> Sequence[str]:
     job = plan.job
     words = [sys.executable, "-m", "examples.selfhealing.worker", name, "--url", url, "--realm", REALM]
     words += ["--job", job.name, "--shards", str(job.shards), "--replicas", str(job.replicas)]
-    return [*words, "--liars", str(plan.liars)]
+    return [*words, "--liars", str(plan.liars), "--channels", str(plan.records.shape[1])]

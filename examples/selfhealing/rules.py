@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from agentbus.faults import OVERLOADED, SLOW
-from agentbus.healing import Action, Known, Policy, Quarantine, Rehost, Restart, Trouble, on_fault
+from agentbus.healing import Action, Known, Policy, Probation, Restart, Trouble, on_fault
 
 
 class Rules(Policy):
-    """By default one that is slow is given less to do. Here it is ended at once: somebody else has its work then."""
+    """By default one that is slow is given less to do. Here it begins a new life at once."""
 
     @on_fault(SLOW, OVERLOADED)
     def slow(self, fault: Trouble, known: Known) -> Iterable[Action]:
-        """A new life is worth more than a slow one."""
-        return [Quarantine(), Rehost(), Restart()]
+        """What it has done is right: no quarantine, which would make it void."""
+        return [Probation(), Restart()]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from agentbus import Supervision
 from agentbus.peers import StandingView
 from agentbus.sharding import ShardConfig, ShardJob, ShardWorker
-from agentbus.sharding.service import Accuse
 
 from .mischief import Mischief
 from .scoring import Learner, Scoring, unpack
@@ -14,21 +14,24 @@ class Scorer(ShardWorker):
     """Scores telemetry.
 
     Args:
-        job, config, standing, accuse: as in `ShardWorker`.
+        job, config, standing: as in `ShardWorker`.
+        scoring: the work itself.
         mischief: what the demo makes of it.
     """
+
+    supervision = Supervision(max_restarts=0, then="escalate")  # the process ends, and whoever started it begins anew
 
     def __init__(
         self,
         job: ShardJob,
         *,
         config: ShardConfig,
-        standing: StandingView | None,
-        accuse: Accuse | None,
+        standing: StandingView,
+        scoring: Scoring,
         mischief: Mischief,
     ) -> None:
-        super().__init__(job, config=config, standing=standing, accuse=accuse)
-        self.scoring = Scoring()
+        super().__init__(job, config=config, standing=standing)
+        self.scoring = scoring
         self.mischief = mischief
 
     def begin(self, shard: int) -> Learner:

@@ -47,10 +47,15 @@ class Learner:
 
 
 class Scoring:
-    """Scores batches, shard by shard. It holds no state but the trees, which are the same for everybody."""
+    """Scores batches, shard by shard. It holds no state but the trees, which are the same for everybody.
 
-    def __init__(self) -> None:
-        self._forests: dict[int, Forest] = {}
+    Args:
+        channels: values of a record.
+    """
+
+    def __init__(self, channels: int) -> None:
+        self._channels = channels
+        self._forest = Forest(channels)
 
     def begin(self, shard: int) -> Learner:
         """The state before the first record."""
@@ -59,6 +64,8 @@ class Scoring:
     def step(self, state: Learner, batch: bytes) -> bytes:
         """Scores a batch, one number of eight bytes a record, and learns from it."""
         records = unpack(batch).records
+        if records.shape[1] != self._channels:
+            raise ValueError(f"no batch: {records.shape[1]} values a record, not {self._channels}")
         return b"".join(self._take(state, part) for part in _parts(records, WINDOW - state.counted))
 
     def snapshot(self, state: Learner) -> bytes:
@@ -93,7 +100,7 @@ class Scoring:
         return Learner(shard, counted, leaves, last, None if last is None else masses(last), ranges)
 
     def _take(self, state: Learner, records: Floats) -> bytes:
-        forest = self._forest(records.shape[1])
+        forest = self._forest
         seen = Ranges.of(records)
         state.ranges = ranges = seen if state.ranges is None else state.ranges | seen
         paths = forest.walk(ranges.scale(records))
@@ -104,11 +111,6 @@ class Scoring:
             state.last, state.masses = state.leaves, masses(state.leaves)
             state.leaves, state.counted = _no_counts(), 0
         return scores.astype(FLOAT).tobytes()
-
-    def _forest(self, channels: int) -> Forest:
-        if channels not in self._forests:
-            self._forests[channels] = Forest(channels)
-        return self._forests[channels]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ def pack(first: int, shard: int, records: Floats) -> bytes:
 
 def unpack(batch: bytes) -> Unpacked:
     """What was packed. Raises `ValueError` for anything else."""
-    if len(batch) < HEAD.size:
+    if len(batch) < HEAD.size or (len(batch) - HEAD.size) % FLOAT.itemsize:
         raise ValueError(f"no batch: {len(batch)} bytes")
     first, shard, count, channels = HEAD.unpack_from(batch)
     records = np.frombuffer(batch, FLOAT, offset=HEAD.size)

@@ -15,7 +15,9 @@ from typing import Any
 import structlog
 
 from agentbus import Node
+from agentbus.detection import Detection, WatchConfig, quorum_of
 from agentbus.errors import Conflict
+from agentbus.faults import LYING
 from agentbus.healing import Healer, HealingConfig
 from agentbus.membership import Membership, local
 from agentbus.observability.logs import configure
@@ -28,9 +30,14 @@ from .mischief import Mischief
 from .parent import Parent
 from .rules import Rules
 from .scorer import Scorer
+from .scoring import Scoring
 
-IDLE_S = 0.2
-"""Seconds between two looks for new input: twelve agents share two cores, and have other things to do."""
+LOOK_S = 0.2
+"""Seconds between two looks for new input, and at who should hold what: twelve agents share two cores."""
+
+WATCH = WatchConfig(latency_floor_s=0.3, persist_s=2.0)
+"""More patient than the defaults: on two cores that twelve agents, three brokers and others share, everybody is late
+now and then."""
 
 
 class Wire(NatsTransport):
@@ -98,12 +105,19 @@ async def host(arguments: argparse.Namespace, parent: Parent) -> None:
     healer = Healer(Rules(), config=HealingConfig.local(faulty=arguments.liars), on_restart=parent.restart)
     scorer = Scorer(
         job,
-        config=replace(shards(), idle_s=IDLE_S, liars=arguments.liars),
+        config=replace(shards(), idle_s=LOOK_S, decide_s=LOOK_S, liars=arguments.liars),
         standing=healer,
-        accuse=None,
+        scoring=Scoring(arguments.channels),
         mischief=mischief,
     )
-    agents = {"membership": Membership(local()), "healer": healer, arguments.name: scorer}
+    detection = Detection(quorum_of(arguments.liars), reproducers={LYING: scorer}, speaks_for=arguments.name)
+    scorer.accuse = detection.accuse
+    agents = {
+        "membership": Membership(local()),
+        "detection": detection,
+        "healer": healer,
+        arguments.name: scorer,
+    }
 
     def hear(facts: Mapping[str, Any]) -> None:
         match facts["word"]:
@@ -131,6 +145,7 @@ def main() -> None:
     parser.add_argument("--job", required=True)
     parser.add_argument("--shards", type=int, required=True)
     parser.add_argument("--replicas", type=int, required=True)
+    parser.add_argument("--channels", type=int, required=True, help="values of a record")
     parser.add_argument("--liars", type=int, required=True, help="how many may lie at once")
     arguments = parser.parse_args()
     configure("info", json=True)

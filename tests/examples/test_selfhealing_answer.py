@@ -22,7 +22,7 @@ def records(number: int, seed: int = 1) -> Floats:
 
 
 def loop(number: int = 1000, shards: int = 3, batch: int = 40) -> PlainLoop:
-    plain = PlainLoop(records(number), Scoring(), shards=shards, batch=batch)
+    plain = PlainLoop(records(number), Scoring(3), shards=shards, batch=batch)
     while not plain.passes:
         plain.deal()
     return plain
@@ -33,7 +33,7 @@ def answered(plain: PlainLoop) -> list[list[tuple[int, bytes]]]:
 
 
 def test_a_state_that_was_saved_goes_on_bit_for_bit() -> None:
-    scoring = Scoring()
+    scoring = Scoring(3)
     one, other = scoring.begin(0), scoring.begin(0)
     for number in range(30):
         batch = pack(number * 33, 0, records(33, seed=number))
@@ -44,7 +44,7 @@ def test_a_state_that_was_saved_goes_on_bit_for_bit() -> None:
 
 
 def test_what_is_no_saved_state_is_refused() -> None:
-    scoring = Scoring()
+    scoring = Scoring(3)
     state = scoring.begin(2)
     scoring.step(state, pack(0, 2, records(300)))
     saved = scoring.snapshot(state)
@@ -58,13 +58,15 @@ def test_a_batch_is_what_was_packed() -> None:
     unpacked = unpack(pack(7, 3, rows))
     assert (unpacked.first, unpacked.shard) == (7, 3)
     assert (unpacked.records == rows).all()
-    for bad in (b"", b"x" * 20, pack(7, 3, rows)[:-8]):
+    for bad in (b"", b"x" * 20, pack(7, 3, rows)[:-8], pack(7, 3, rows[:0])):
         with pytest.raises(ValueError, match="no batch"):
             unpack(bad)
+    with pytest.raises(ValueError, match="3 values a record, not 2"):
+        Scoring(2).step(Scoring(2).begin(0), pack(7, 3, rows))
 
 
 def test_the_stream_begins_again_and_every_record_is_dealt_once_a_pass() -> None:
-    plain = PlainLoop(records(100), Scoring(), shards=3, batch=40)
+    plain = PlainLoop(records(100), Scoring(3), shards=3, batch=40)
     batches = [plain.deal() for _ in range(6)]
     assert [batch.shard for batch in batches] == [0, 1, 2, 0, 1, 2]
     assert [batch.first for batch in batches] == [0, 40, 80, 100, 140, 180]
@@ -133,7 +135,7 @@ def test_the_ledger_tells_what_is_right_and_what_became_void() -> None:
     ledger = Ledger(plain, 1, told)
     ledger.read(0, 1, claim("a", 1))
     ledger.read(0, 2, segment(plain, 1, 0, 0, 2))
-    ledger.read(0, 3, segment(plain, 1, 2, 2, 3, results=(bytes(320),)))
+    ledger.read(0, 3, segment(plain, 1, 2, 2, 3, results=(bytes(319) + b"\x01",)))
     ledger.read(0, 4, claim("b", 2, rewind_to=2))
     ledger.read(0, 5, segment(plain, 1, 3, 3, 4))  # of a zombie: it counts for nothing
     ledger.read(0, 6, segment(plain, 2, 2, 2, 3, digest=hashlib.sha256(b"poison").digest()))
@@ -166,7 +168,7 @@ def test_a_liar_changes_the_share_that_it_is_told_to_and_only_of_its_own() -> No
 
 
 def test_a_poisoner_saves_another_state_and_scores_right() -> None:
-    scoring, mischief = Scoring(), Mischief()
+    scoring, mischief = Scoring(3), Mischief()
     state = scoring.begin(0)
     scoring.step(state, pack(0, 0, records(100)))
     mischief.lie({"share": 1.0, "poison": True, "accuse": False})
