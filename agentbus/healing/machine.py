@@ -170,12 +170,15 @@ class HealingMachine:
         return self._execute(trouble, steps, now, now)
 
     def _is_known(self, trouble: Trouble, now: float) -> bool:
-        """It is heard again, or it is about a life that is over or refused already."""
+        """It is heard again, or it is about a life that is over or that this node has refused already for a fault that
+        it heard of itself. Who was only told to refuse it has not planned what else is to be done."""
         life = trouble.life
         if self.knowledge.is_over(life) or now - self._heard.get(trouble.id, -1e18) < self.config.repeat_s:
             return True
         belief = self.knowledge.belief(life)
-        return trouble.kind != FAILED and belief is not None and belief.standing is Standing.QUARANTINED
+        if trouble.kind == FAILED or belief is None or belief.standing is not Standing.QUARANTINED:
+            return False
+        return any(heard.endswith(f"/{life}") for heard in self._heard)
 
     def _over(self, trouble: Trouble) -> list[Effect]:
         """The fault is over: what is spared because of it is spared no longer. Probation goes on, quarantine too."""
@@ -311,12 +314,24 @@ class HealingMachine:
         effects = self._ended(event.node, event.epoch - 1, "it lives anew", now)
         if self._restarting.get(event.node, (event.epoch, 0.0))[0] < event.epoch:
             del self._restarting[event.node]
+        elif before == event.epoch:
+            effects.extend(self._still_refused(event, now))
         if self.config.dry_run:
             return effects
         for agent, kind, count in self.knowledge.suspects_of(event.node, now):
             life = Life(agent, event.node, event.epoch)
             trouble = Trouble(kind=kind, life=life, reason=f"it is back after {count} of its faults")
             effects.extend(self._act(trouble, "back", Probation(), now, now))
+        return effects
+
+    def _still_refused(self, event: Arrived, now: float) -> list[Effect]:
+        """It had seemed to be gone, and is back in a life that is in quarantine: it has to begin a new one after all."""
+        effects: list[Effect] = []
+        for belief in self.knowledge.beliefs():
+            refused = belief.standing is Standing.QUARANTINED and belief.life.epoch == event.epoch
+            if refused and belief.life.node == event.node:
+                trouble = Trouble(kind=belief.kind, life=belief.life, reason=belief.reason)
+                effects.extend(self._execute(trouble, self._plan(trouble, now), now, now))
         return effects
 
     def _told(self, event: Told, now: float) -> list[Effect]:

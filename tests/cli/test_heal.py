@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agentbus import Node
+from agentbus.cli.program import main
 from agentbus.faults import LYING, SLOW, Fault
 from agentbus.healing import Healer, HealingConfig
 from agentbus.membership import Membership, local
@@ -16,6 +19,12 @@ def node(server: NatsServer, realm: str, name: str) -> Node:
     return Node(server.url, realm=realm, name=name, agents=[Membership(local()), healer])
 
 
+def healer_of(node: Node) -> Healer:
+    agent = node.cells["healer"].agent
+    assert isinstance(agent, Healer)
+    return agent
+
+
 async def test_the_log_says_what_was_done_and_why(server: NatsServer, realm: str) -> None:
     async with node(server, realm, "one") as one, node(server, realm, "two") as two, node(server, realm, "three"):
         await until(lambda: len(one.peers.alive()) == len(two.peers.alive()) == 6)
@@ -23,18 +32,12 @@ async def test_the_log_says_what_was_done_and_why(server: NatsServer, realm: str
         await one.publish(fault, topic="one")
         await two.publish(fault, topic="two")
 
-        async def done() -> list[dict[str, object]]:
-            ended = await agentbus("heal", "log", "--url", server.url, "--realm", realm, "--json")
-            return ended.objects if ended.status == 0 else []
-
-        for _ in range(10):  # stored a moment after it was done; each look is a process of its own
-            steps = await done()
-            if len([step for step in steps if step["action"] == "quarantine"]) >= 2:
-                break
+        await until(lambda: all(healer_of(one).beliefs() and not healer_of(one)._journal for one in (one, two)))
+        told = await agentbus("heal", "log", "--url", server.url, "--realm", realm, "--json")
         table = await agentbus("heal", "log", "--url", server.url, "--realm", realm)
         async with running("heal", "log", "--follow", "--json", "--url", server.url, "--realm", realm) as follower:
             first = await line(follower.stdout)
-    quarantines = [step for step in steps if step["action"] == "quarantine" and step["by"] in ("one", "two")]
+    quarantines = [step for step in told.objects if step["action"] == "quarantine" and step["by"] in ("one", "two")]
     assert {(step["agent"], step["node"], step["outcome"]) for step in quarantines} == {
         ("w", "three", "refused from now on")
     }
@@ -55,24 +58,26 @@ async def test_a_dry_run_says_what_would_be_done_and_changes_nothing(server: Nat
         words = ("heal", "dry-run", "--agent", "w", "--node", "two", "--url", server.url, "--realm", realm)
         lying = await agentbus(*words, "--fault", LYING, "--json")
         every = await agentbus(*words)
-        healer = one.cells["healer"].agent
-        assert isinstance(healer, Healer)
-        assert healer.beliefs() == []
+        assert healer_of(one).beliefs() == []
     assert [step["action"] for step in lying.objects] == ["quarantine", "rehost", "restart"]
     assert lying.objects[0]["outcome"] == "would be done by every node"
     assert lying.objects[2]["outcome"] in ("would be done by one", "would be done by three")
     assert {row.split()[0] for row in every.out.splitlines()[1:]} >= {LYING, SLOW, "failed", "false-accuser"}
 
 
-async def test_words_that_do_not_go_together_are_told(server: NatsServer, realm: str) -> None:
-    for words, why in (
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
         (("dry-run",), "whose fault"),
         (("dry-run", "--agent", "w", "--follow"), "--follow goes with log"),
         (("log", "--fault", LYING), "go with dry-run"),
-    ):
-        ended = await agentbus("heal", *words, "--url", server.url, "--realm", realm)
-        assert ended.status == 2
-        assert why in ended.err
+    ],
+)
+def test_words_that_do_not_go_together_are_told(
+    words: tuple[str, ...], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["heal", *words]) == 2
+    assert why in capsys.readouterr().err
 
 
 async def test_where_no_healer_is_that_is_told(server: NatsServer, realm: str) -> None:

@@ -327,6 +327,18 @@ def test_what_is_told_is_believed_from_f_plus_one(voices: list[str]) -> None:
         assert believed == (len(counted) >= 3)
 
 
+def test_who_was_told_first_still_does_its_part_when_it_hears_the_fault() -> None:
+    heard = trouble(LYING, "n3")
+    order = rendezvous(f"{heard.id}/restart", set(NODES) - {"n3"})
+    made = machine(HealingConfig(faulty=1), me=order[0])
+    belief = Belief(life=heard.life, standing=Standing.QUARANTINED, kind=LYING)
+    for by in order[1:4]:
+        made.handle(Told(belief=belief, by=by), 1.0)
+    assert made.knowledge.standing(PeerId("w", 103)) is Standing.QUARANTINED
+    asked = [one for one in performs(made.handle(heard, 1.1)) if isinstance(one.action, Restart)]
+    assert len(asked) == 1
+
+
 def test_strangers_and_the_quarantined_are_no_voices() -> None:
     made = machine(HealingConfig(faulty=1))
     made.handle(trouble(LYING, "n4"), 1.0)
