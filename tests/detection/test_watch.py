@@ -150,6 +150,23 @@ def test_a_node_of_which_nothing_is_heard_is_silent_unless_nothing_is_heard_at_a
     assert watch.finding(SILENT, PeerId("w-1", 7), "silence", now) is Finding.UNKNOWN
 
 
+def test_after_nobody_was_heard_who_comes_back_last_is_not_silent() -> None:
+    """A broker that was away: all are back but one, which takes three seconds longer."""
+    world = World()
+    others = world.nodes.peers[1:]
+    for step in range(40):
+        for peer in others:
+            world.watch.heard(Witness(peer.id, peer.node), step * STEP_S)
+    back = 40 * STEP_S + CONFIG.silent_s - 1.0
+    suspected: list[Suspicion] = []
+    for step in range(60):
+        now = back + step * STEP_S
+        for peer in others[0 if now > back + 3.0 else 1 :]:
+            world.watch.heard(Witness(peer.id, peer.node), now)
+        suspected += world.watch.suspicions(now)
+    assert suspected == []
+
+
 def test_who_is_gone_is_forgotten() -> None:
     world = World()
     world.step([0.1] * 11 + [2.0], 3)

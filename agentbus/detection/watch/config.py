@@ -13,7 +13,8 @@ class WatchConfig:
 
     Attributes:
         report_s: seconds between two reports of a node's load.
-        probe_s: seconds between two probes; with n nodes each is probed by each other every (n - 1) * probe_s.
+        probe_s: seconds between two probes; with n nodes each is probed by each other every (n - 1) * probe_s. Two of
+            those must fit into `stale_s`, or what probes measure is never compared: up to n = 13 by the defaults.
         fanout: nodes that hear a report; 0: all, one message for each of the others. With k of n the traffic a node
             is k messages a report whatever n, and a node is known to k of the others, drawn anew each time, so
             `stale_s` should be at least 3 report_s * n / k.
@@ -27,7 +28,8 @@ class WatchConfig:
         least: peers with a fresh value of the measure, below which nobody is compared.
         persist_s: seconds for which it must be far, without a break, over at least 3 values.
         silent_s: seconds without report or answer after which a node that is believed alive is silent. Long enough
-            for membership to find the dead first.
+            for membership to find the dead first. An observer that heard nobody for a quarter of it was deaf
+            itself, and counts anew.
         stale_s: seconds after which a value is not compared any more.
         lag_s: seconds by which this node's own loop may be late; beyond, it suspects nobody for `persist_s`.
         latency_floor_s: handlers and replies that take less are never slow.

@@ -39,11 +39,18 @@ class Watch:
         self._histories: dict[Key, History] = {}
         self._heard: dict[Witness, float] = {}
         self._doubtful_until = -inf
+        self._anybody_at = -inf
+        self._deaf_until = -inf
 
     # -- what is seen ----------------------------------------------------------------------------------------------
 
     def heard(self, who: Witness, now: float) -> None:
-        """A node has reported or answered."""
+        """A node has reported or answered. When nobody was heard for a while, it was this node that did not hear:
+        silence counts from now on."""
+        if who.node != self._node:
+            if now - self._anybody_at > max(4 * self.config.report_s, self.config.silent_s / 4):
+                self._deaf_until = now
+            self._anybody_at = now
         if len(self._heard) < self.config.max_values or who in self._heard:
             self._heard[who] = now
 
@@ -113,7 +120,10 @@ class Watch:
     def _silent(self, now: float) -> list[Witness]:
         """Nodes that say nothing; none when most do: then it is this node that does not hear."""
         others = [who for who in self._heard if who.node != self._node]
-        silent = [who for who in others if now - self._heard[who] > self.config.silent_s]
+        since = now - self.config.silent_s
+        if self._deaf_until > since:
+            return []
+        silent = [who for who in others if self._heard[who] < since]
         return silent if len(others) >= self.config.least and 2 * len(silent) < len(others) else []
 
     def _silence_of(self, agent: PeerId, now: float) -> Finding:
