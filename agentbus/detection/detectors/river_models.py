@@ -16,19 +16,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from .codec import Reader, Writer
-from .model import ExtraMissing, SnapshotInvalid, Value
+from .model import ExtraMissing, SnapshotInvalid, Value, number
 
 
 class AnomalyModel(Protocol):
     """What river's anomaly models have in common."""
 
-    def score_one(self, x: Any, /) -> float:
-        """How abnormal it is, in the model's own measure."""
-        ...
-
-    def learn_one(self, x: Any, /) -> None:
-        """Learns it."""
-        ...
+    score_one: Callable[..., float]
+    """How abnormal a record is, in the model's own measure."""
+    learn_one: Callable[..., None]
 
 
 class RiverModel:
@@ -37,7 +33,7 @@ class RiverModel:
     Args:
         name: what the snapshot calls it.
         make: makes an untaught model.
-        one_number: the model takes a number, not a mapping.
+        one_number: it is one of river's models of a number, given as the target (`SupervisedAnomalyDetector`).
 
     The model's score is cut to 0 to 1. A record with a NaN or an infinity scores 0 and is not learned.
     """
@@ -68,7 +64,7 @@ class RiverModel:
         Raises:
             SnapshotInvalid: the last record of a replay was given, and they were others than those of the snapshot.
         """
-        record = _mapping(value)
+        record = _mapping(number(value) if self._one_number else value)
         spelled = "\n".join(record).encode() + struct.pack(f"<{len(record)}d", *record.values())
         self._digest.update(spelled)
         self._seen += 1
@@ -79,9 +75,9 @@ class RiverModel:
             )
         if not all(map(math.isfinite, record.values())):
             return 0.0
-        x: Any = next(iter(record.values())) if self._one_number else record
-        score = float(self._model.score_one(x))
-        self._model.learn_one(x)
+        taken = (None, *record.values()) if self._one_number else (record,)
+        score = float(self._model.score_one(*taken))
+        self._model.learn_one(*taken)
         return 0.0 if math.isnan(score) else min(1.0, max(0.0, score))
 
     def snapshot(self) -> bytes:
