@@ -25,14 +25,14 @@ from .inspector import Accusation, Inspector
 from .journal import Journal
 from .knowledge import Fleet
 from .log import ShardLog
-from .machine import Drop, Look, Ownership, Take
+from .machine import Candidate, Drop, Look, Ownership, Take
 from .model import Attest, Entry, Finding, Progress, Report, ShardJob
 from .work import Work
 
 S = TypeVar("S")
 
-DEAF_S = 5.0
-"""Seconds without a tick after which the agent is taken to be given up."""
+DEAF = 10
+"""Looks, a second apart, without a tick between them, after which the agent is taken to be given up."""
 COUNT_S = 0.5
 """Seconds between two counts of all inputs."""
 
@@ -124,13 +124,8 @@ class Desk(Generic[S]):
         for shard, (_, task) in list(self._holdings.items()):
             if task.done():
                 self._ended(shard, task)
-        self._fleet.look(now)
-        if now >= self._ownership.next_deadline():
-            self._decide(now)
-        if self._nudged and self._leases is not None:
-            self._nudged = False
-            self._leases.nudge()
-        self._settle(now)
+        if self._nudged or now >= self._ownership.next_deadline():
+            self._look(now)
         if now >= self._report_due_s:
             await self._report(now)
 
@@ -139,9 +134,13 @@ class Desk(Generic[S]):
         self._nudged = True
 
     async def _watch(self) -> None:
-        """Ends all when nobody ticks: supervision has given the agent up, which runs no hook."""
-        while self._ctx.now() - self._ticked_s < DEAF_S:
-            await asyncio.sleep(DEAF_S / 5)
+        """Ends all when nobody ticks: supervision has given the agent up, which runs no hook. Looks are counted, not
+        seconds: a process that was stopped for a while is not deaf."""
+        missed, seen_s = 0, self._ticked_s
+        while missed < DEAF:
+            await asyncio.sleep(1.0)
+            missed = missed + 1 if self._ticked_s == seen_s else 0
+            seen_s = self._ticked_s
         self._ctx.log.error("shards put down: their agent was given up", shards=self.held)
         self._closing = asyncio.get_running_loop().create_task(self.close(), name=f"{self._ctx.me}: close")
 
@@ -152,11 +151,22 @@ class Desk(Generic[S]):
         """The shards that are held now."""
         return tuple(sorted(self._holdings))
 
-    def _decide(self, now: float) -> None:
+    def _look(self, now: float) -> None:
+        self._fleet.look(now)
+        candidates = self._fleet.candidates(len(self._holdings))
+        if now >= self._ownership.next_deadline():
+            self._decide(candidates, now)
+        if self._nudged and self._leases is not None:
+            self._nudged = False
+            self._leases.nudge()
+        if self._fleet.trusted(self._me):
+            self._inspector.settle(max(0, len(candidates) - 1), now)
+
+    def _decide(self, candidates: list[Candidate], now: float) -> None:
         assert self._leases is not None
         held = frozenset(self._holdings)
         holders = {shard: log.claim.holder for shard, log in self._logs.items() if log.claim is not None}
-        look = Look(candidates=self._fleet.candidates(len(held)), held=held, holders=holders)
+        look = Look(candidates=candidates, held=held, holders=holders)
         for effect in self._ownership.handle(look, now):
             lease = self._leases.lease(_key(effect.shard))
             match effect:
@@ -289,10 +299,6 @@ class Desk(Generic[S]):
             for shard in {*before.holds}.difference(report.holds):
                 if 0 <= shard < self._job.shards:
                     self._leases.lease(_key(shard)).nudge()
-
-    def _settle(self, now: float) -> None:
-        if self._fleet.trusted(self._me):
-            self._inspector.settle(max(0, len(self._fleet.candidates(0)) - 1), now)
 
     async def reproduce(self, accused: PeerId, shard: int, sequence: int) -> Finding:
         """See `ShardWorker.reproduce`. Raises `StorageFailed`, `NotConnected`."""
