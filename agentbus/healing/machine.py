@@ -45,6 +45,7 @@ from .model import (
 )
 from .placement import least_loaded, rendezvous
 from .policy import Policy
+from .records import nothing, outcome_of, record_of, why
 from .turns import Turns
 from .voices import Voices
 
@@ -130,15 +131,15 @@ class HealingMachine:
         for rule, action in self._plan(trouble, now):
             refusal = self._refusal(trouble, action, out, now)
             if refusal:
-                records.append(_record(trouble, action, rule, f"would wait: {refusal}"))
+                records.append(record_of(trouble, action, rule, f"would wait: {refusal}"))
                 break
             if action.takes_out:
                 out |= {trouble.life.node}
             target = self._target(trouble, action)
             order = self._order(trouble, action)
             who = (order[0] if order else "nobody") if action.once else "every node"
-            records.append(_record(trouble, action, rule, f"would be done by {who}", target=target))
-        return records or [_none(trouble, "no rule asks for anything")]
+            records.append(record_of(trouble, action, rule, f"would be done by {who}", target=target))
+        return records or [nothing(trouble, "no rule asks for anything")]
 
     def agrees(self, life: Life, now: float) -> bool:
         """Whether this node itself knows of a fault of that life's agent, or of its node."""
@@ -166,7 +167,7 @@ class HealingMachine:
         if not requested:  # a death that was asked for is not held against anybody
             self.knowledge.remember(trouble.kind, life, now)
         if not steps:
-            return [Log(record=_none(trouble, broken))]
+            return [Log(record=nothing(trouble, broken))]
         return self._execute(trouble, steps, now, now)
 
     def _is_known(self, trouble: Trouble, now: float) -> bool:
@@ -187,7 +188,7 @@ class HealingMachine:
             return []
         if not self.knowledge.believe(replace(belief, shed=0.0)):
             return []
-        return [Log(record=_record(trouble, Shed(), "recovered", "ended"))]
+        return [Log(record=record_of(trouble, Shed(), "recovered", "ended"))]
 
     # -- plan and execute ------------------------------------------------------------------------------------------
 
@@ -203,7 +204,9 @@ class HealingMachine:
                 self._deferred[trouble.id] = _Deferred(trouble, steps[at:], heard_s, now + RETRY_S)
                 if len(self._deferred) > MAX_REMEMBERED:
                     del self._deferred[next(iter(self._deferred))]
-                return [*effects, Log(record=_record(trouble, action, rule, f"waits: {refusal}"))] if news else effects
+                return (
+                    [*effects, Log(record=record_of(trouble, action, rule, f"waits: {refusal}"))] if news else effects
+                )
             effects.extend(self._act(trouble, rule, action, heard_s, now))
         self._deferred.pop(trouble.id, None)
         return effects
@@ -219,7 +222,7 @@ class HealingMachine:
 
     def _act(self, trouble: Trouble, rule: str, action: Action, heard_s: float, now: float) -> list[Effect]:
         if self.config.dry_run:
-            return [Log(record=_record(trouble, action, rule, "dry run: nothing was changed"))]
+            return [Log(record=record_of(trouble, action, rule, "dry run: nothing was changed"))]
         if action.takes_out or action.once:
             self._limits.take(trouble, now)
         if isinstance(action, Restart | Rehost):
@@ -234,7 +237,7 @@ class HealingMachine:
         belief = self._after(trouble, action, now)
         if not self.knowledge.believe(belief):
             return []
-        record = _record(trouble, action, rule, _outcome(belief, now), latency_s=now - heard_s)
+        record = record_of(trouble, action, rule, outcome_of(belief, now), latency_s=now - heard_s)
         return [Log(record=record), Tell(belief=belief)]
 
     def _after(self, trouble: Trouble, action: Action, now: float) -> Belief:
@@ -244,7 +247,7 @@ class HealingMachine:
         )
         count = self.knowledge.count(trouble.life, now)
         until = now + self.config.probation_for(count)
-        new = replace(old, kind=trouble.kind, reason=_why(trouble, action), since_s=now)
+        new = replace(old, kind=trouble.kind, reason=why(trouble, action), since_s=now)
         match action:
             case Quarantine():
                 return replace(new, standing=Standing.QUARANTINED, until_s=None, shed=0.0)
@@ -280,7 +283,7 @@ class HealingMachine:
     def _performed(self, event: Performed, now: float) -> list[Effect]:
         perform = event.perform
         self._turns.performed(perform, event.outcome == REQUESTED, now)
-        record = _record(
+        record = record_of(
             perform.trouble,
             perform.action,
             perform.rule,
@@ -298,7 +301,7 @@ class HealingMachine:
     def _ended(self, node: str, epoch: int, outcome: str, now: float) -> list[Effect]:
         """That life no longer acts: what this node had asked for has come true."""
         return [
-            Log(record=_record(one.trouble, one.action, one.rule, outcome, latency_s=now - one.heard_s))
+            Log(record=record_of(one.trouble, one.action, one.rule, outcome, latency_s=now - one.heard_s))
             for one in self._turns.over(node, epoch)
         ]
 
@@ -325,7 +328,7 @@ class HealingMachine:
         return effects
 
     def _still_refused(self, event: Arrived, now: float) -> list[Effect]:
-        """It had seemed to be gone, and is back in a life that is in quarantine: it has to begin a new one after all."""
+        """It had seemed to be gone, and is back in a life that is refused: it has to begin a new one after all."""
         effects: list[Effect] = []
         for belief in self.knowledge.beliefs():
             refused = belief.standing is Standing.QUARANTINED and belief.life.epoch == event.epoch
@@ -351,7 +354,7 @@ class HealingMachine:
         if action.takes_out:
             self._limits.take(trouble, now)
         self.knowledge.remember(trouble.kind, life, now)
-        return [Log(record=_record(trouble, action, "told", _outcome(belief, now))), Tell(belief=belief)]
+        return [Log(record=record_of(trouble, action, "told", outcome_of(belief, now))), Tell(belief=belief)]
 
     def _elapsed(self, now: float) -> list[Effect]:
         effects: list[Effect] = []
@@ -368,7 +371,7 @@ class HealingMachine:
             if now - waiting.heard_s > self.config.defer_s or self.knowledge.is_over(waiting.trouble.life):
                 del self._deferred[waiting.trouble.id]
                 rule, action = waiting.steps[0]
-                record = _record(waiting.trouble, action, rule, "given up", latency_s=now - waiting.heard_s)
+                record = record_of(waiting.trouble, action, rule, "given up", latency_s=now - waiting.heard_s)
                 effects.append(Log(record=record))
             else:
                 effects.extend(self._execute(waiting.trouble, waiting.steps, waiting.heard_s, now))
@@ -379,34 +382,4 @@ class HealingMachine:
         self.knowledge.believe(replace(belief, standing=Standing.TRUSTED, until_s=None, shed=0.0))
         self._voices.settle(belief)
         trouble = Trouble(kind=belief.kind, life=belief.life, reason=belief.reason)
-        return [Log(record=_record(trouble, Rejoin(), "probation", "trusted", latency_s=now - belief.since_s))]
-
-
-def _outcome(belief: Belief, now: float) -> str:
-    if belief.standing is Standing.QUARANTINED:
-        return "refused from now on"
-    left = f" for {belief.until_s - now:.3g} s" if belief.until_s is not None else ""
-    spared = f", spared {belief.shed:.0%}" if belief.shed else ""
-    return f"{belief.standing.value}{spared}{left}"
-
-
-def _why(trouble: Trouble, action: Action) -> str:
-    return "; ".join(part for part in (trouble.reason, action.reason) if part)
-
-
-def _record(
-    trouble: Trouble, action: Action, rule: str, outcome: str, *, target: str = "", latency_s: float = 0.0
-) -> Record:
-    return Record(
-        trouble=trouble,
-        action=action.name,
-        reason=_why(trouble, action),
-        rule=rule,
-        outcome=outcome,
-        target=target,
-        latency_s=latency_s,
-    )
-
-
-def _none(trouble: Trouble, outcome: str) -> Record:
-    return Record(trouble=trouble, action="none", reason=trouble.reason, rule="", outcome=outcome)
+        return [Log(record=record_of(trouble, Rejoin(), "probation", "trusted", latency_s=now - belief.since_s))]
