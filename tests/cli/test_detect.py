@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agentbus.cli import detect
+from agentbus.cli import detect, main
 from agentbus.detection.detectors import DETECTORS, make
 from tests.cli.commands import agentbus, line, python, running
 
@@ -35,12 +35,12 @@ def rows(text: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("name", ["default", "best"])
-async def test_a_score_for_each_record(readings: Path, name: str) -> None:
+def test_a_score_for_each_record(readings: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--detector", name) if name != "default" else ()
-    ended = await agentbus("detect", str(readings), *words)
-    assert (ended.status, ended.err) == (0, "")
-    given, told = rows(readings.read_text()), rows(ended.out)
-    assert ended.out.splitlines()[0] == "timestamp,value,score"
+    assert main(["detect", str(readings), *words]) == 0
+    out = capsys.readouterr().out
+    given, told = rows(readings.read_text()), rows(out)
+    assert out.splitlines()[0] == "timestamp,value,score"
     assert [(row["timestamp"], row["value"]) for row in told] == [(row["timestamp"], row["value"]) for row in given]
     scores = [float(row["score"]) for row in told]
     assert all(0.0 <= score <= 1.0 for score in scores)
@@ -50,15 +50,14 @@ async def test_a_score_for_each_record(readings: Path, name: str) -> None:
     assert scores == [detector.score(epoch_s + 300.0 * n, float(row["value"])) for n, row in enumerate(given)]
 
 
-async def test_seconds_and_dates_are_the_same(readings: Path, tmp_path: Path) -> None:
-    other = tmp_path / "seconds.csv"
+def test_seconds_and_dates_are_the_same(readings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other, out = tmp_path / "seconds.csv", tmp_path / "out.csv"
     values = [row["value"] for row in rows(readings.read_text())]
     other.write_text("value,timestamp\r\n" + "".join(f"{x},{300 * n}\r\n" for n, x in enumerate(values)))
-    out = tmp_path / "out.csv"
-    ended = await agentbus("detect", str(other), "--detector", "best", "--out", str(out))
-    assert (ended.status, ended.out, ended.err) == (0, "", "")
-    one = await agentbus("detect", str(readings), "--detector", "best")
-    assert [row["score"] for row in rows(out.read_text())] == [row["score"] for row in rows(one.out)]
+    assert main(["detect", str(other), "--detector", "best", "--out", str(out)]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert main(["detect", str(readings), "--detector", "best"]) == 0
+    assert [row["score"] for row in rows(out.read_text())] == [row["score"] for row in rows(capsys.readouterr().out)]
 
 
 async def test_standard_input_is_scored_while_it_comes() -> None:
@@ -107,21 +106,25 @@ async def test_several_columns_are_scored_together(name: str) -> None:
         ('timestamp,value\n1,"2\n', "line 2: unexpected end of data"),
     ],
 )
-async def test_what_is_wrong_with_a_file_is_told_with_its_line(text: str, told: str) -> None:
-    ended = await agentbus("detect", "-", stdin=text)
-    assert ended.status == 1
-    assert ended.err.startswith(f"error: BadInput: standard input, {told}")
-    assert len(ended.err.splitlines()) == 1
+def test_what_is_wrong_with_a_file_is_told_with_its_line(
+    text: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "wrong.csv"
+    path.write_text(text)
+    assert main(["detect", str(path)]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: BadInput: {path}, {told}")
+    assert len(err.splitlines()) == 1
 
 
-async def test_what_is_no_text_is_told(tmp_path: Path) -> None:
+def test_what_is_no_text_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "binary.csv"
     path.write_bytes(b"timestamp,value\n1,\xff\xfe\n")
-    ended = await agentbus("detect", str(path))
-    assert (ended.status, ended.err) == (1, f"error: BadInput: {path}: not a text in UTF-8\n")
+    assert main(["detect", str(path)]) == 1
+    assert capsys.readouterr().err == f"error: BadInput: {path}: not a text in UTF-8\n"
 
 
-async def test_wrong_words_are_told(readings: Path, tmp_path: Path) -> None:
+def test_wrong_words_are_told(readings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for words, told in (
         ((str(tmp_path / "none.csv"),), "No such file"),
         ((str(readings), "--detector", "bset"), "no detector is called 'bset'; there are default, best"),
@@ -129,17 +132,16 @@ async def test_wrong_words_are_told(readings: Path, tmp_path: Path) -> None:
         ((str(readings), "--out", str(readings)), "is the file that is read"),
         ((str(readings), "--out", str(tmp_path / "no" / "where.csv")), "No such file"),
     ):
-        ended = await agentbus("detect", *words)
-        assert ended.status == 2
-        assert told in ended.err
+        assert main(["detect", *words]) == 2
+        assert told in capsys.readouterr().err
     assert len(rows(readings.read_text())) == 864
 
 
-async def test_a_wrong_file_does_not_empty_the_output(tmp_path: Path) -> None:
-    kept = tmp_path / "kept.csv"
+def test_a_wrong_file_does_not_empty_the_output(tmp_path: Path) -> None:
+    wrong, kept = tmp_path / "wrong.csv", tmp_path / "kept.csv"
+    wrong.write_text("a,b\n")
     kept.write_text("kept\n")
-    ended = await agentbus("detect", "-", "--out", str(kept), stdin="a,b\n")
-    assert ended.status == 1
+    assert main(["detect", str(wrong), "--out", str(kept)]) == 1
     assert kept.read_text() == "kept\n"
 
 
