@@ -68,11 +68,7 @@ def firsts(crashes: Sequence[Crash]) -> list[float]:
 
 def followers(crashes: Sequence[Crash]) -> list[float]:
     """Seconds from the first verdict on a crash to that of each further member."""
-    return [
-        at - min(crash.known.values())
-        for crash in crashes
-        for at in sorted(crash.known.values())[1:]
-    ]
+    return [at - min(crash.known.values()) for crash in crashes for at in sorted(crash.known.values())[1:]]
 
 
 def completed(crashes: Sequence[Crash]) -> list[float]:

@@ -82,6 +82,6 @@ def run(asked: Asked) -> list[Line]:
 FIGURE = Figure(
     name="periods",
     title="Periods to the first detection",
-    method=f"{MEMBERS} simulated members whose rounds begin together; probes in random order. One crashes before a round.",
+    method=f"{MEMBERS} simulated members whose rounds begin together, probes in random order; one crashes before one.",
     run=run,
 )

@@ -172,17 +172,17 @@ class Fleet:
     def _carry_out(self, host: Host, effects: Iterable[Effect], now: float) -> None:
         push, heap, hosts, random = heapq.heappush, self._heap, self.hosts, self.rng.random
         for effect in effects:
-            if type(effect) is Send:
+            if isinstance(effect, Send):
                 self.sent += 1
                 to, packet = effect
                 if packet.kind is PacketKind.PING:
                     self.pinged[to] = now
                 self._number += 1
                 push(heap, (now + self._low + self._span * random(), self._number, hosts[to], packet))
-            elif type(effect) is Notify:
+            elif isinstance(effect, Notify):
                 self._observer(now, host.name, effect)
             else:
-                packet = effect.packet  # type: ignore[union-attr]
+                packet = effect.packet
                 for other in hosts.values():
                     self.sent += 1
                     self._number += 1
