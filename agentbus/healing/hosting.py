@@ -47,6 +47,8 @@ class Host(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
+    action: str
+    agent: str
     trouble: Trouble
     by: str
     by_epoch: int
@@ -73,38 +75,51 @@ class Hosting:
         if self._host.on_restart is None or self._host.config.dry_run:
             why = "dry run" if self._host.config.dry_run else "the application gave no on_restart"
             await self._answer("restart", trouble, f"refused: {why}", ctx)
-        elif len(self._pending) < MAX_PENDING:
-            until_s = ctx.now() + self._host.config.turn_s
-            self._pending.setdefault(request.agent, _Pending(trouble, request.by, request.by_epoch, until_s))
-            await self.look(ctx)
-
-    async def look(self, ctx: Context) -> None:
-        """Does what was asked for and is known to be right by now; refuses what has waited for too long."""
-        for agent, asked in list(self._pending.items()):
-            callback, trouble = self._host.on_restart, asked.trouble
-            by_peer = self._host.is_peer(asked.by, asked.by_epoch, ctx)
-            if callback is not None and by_peer and self._host.agrees(trouble.life, ctx):
-                del self._pending[agent]
-                self._remember(agent, ctx)
-                await self._answer("restart", trouble, "restarting", ctx)
-                await self._call("restart", partial(callback, agent, trouble.reason), trouble, ctx)
-            elif asked.until_s <= ctx.now():
-                del self._pending[agent]
-                unknown = f"this node has not found it out, nor have {self._host.config.voices()} others told it"
-                await self._answer("restart", trouble, f"refused: {unknown if by_peer else 'a stranger asks'}", ctx)
+            return
+        await self._wait("restart", request.agent, trouble, request, ctx)
 
     async def rehost(self, request: RehostRequest, ctx: Context) -> None:
         """This node is to take over; the request's sender was checked."""
         life, key = Life(request.agent, request.node, request.epoch), f"{request.fault}>"
-        callback = self._host.on_rehost
-        if callback is None or self._host.config.dry_run or self._is_done(key, ctx):
+        if self._host.on_rehost is None or self._host.config.dry_run or self._is_done(key, ctx):
             return
-        if not (self._host.agrees(life, ctx) and self._host.is_peer(request.by, request.by_epoch, ctx)):
-            return
-        self._remember(key, ctx)
         trouble = Trouble(kind=request.fault.partition("/")[0], life=life, reason=request.reason)
-        if await self._call("rehost", partial(callback, life.agent, life.node, request.reason), trouble, ctx):
-            await self._answer("rehost", trouble, "hosted here", ctx)
+        await self._wait("rehost", key, trouble, request, ctx)
+
+    async def _wait(
+        self, action: str, key: str, trouble: Trouble, request: RestartRequest | RehostRequest, ctx: Context
+    ) -> None:
+        """Keeps it until this node knows of the fault, which the others may have heard of a moment before."""
+        if len(self._pending) >= MAX_PENDING:
+            return
+        until_s = ctx.now() + self._host.config.turn_s
+        asked = _Pending(action, request.agent, trouble, request.by, request.by_epoch, until_s)
+        self._pending.setdefault(key, asked)
+        await self.look(ctx)
+
+    async def look(self, ctx: Context) -> None:
+        """Does what was asked for and is known to be right by now; refuses what has waited for too long."""
+        for key, asked in list(self._pending.items()):
+            by_peer = self._host.is_peer(asked.by, asked.by_epoch, ctx)
+            if by_peer and self._host.agrees(asked.trouble.life, ctx):
+                del self._pending[key]
+                self._remember(key, ctx)
+                await self._do(asked, ctx)
+            elif asked.until_s <= ctx.now():
+                del self._pending[key]
+                unknown = f"this node has not found it out, nor have {self._host.config.voices()} others told it"
+                refused = f"refused: {unknown if by_peer else 'a stranger asks'}"
+                await self._answer(asked.action, asked.trouble, refused, ctx)
+
+    async def _do(self, asked: _Pending, ctx: Context) -> None:
+        trouble, restart, rehost = asked.trouble, self._host.on_restart, self._host.on_rehost
+        if asked.action == "restart" and restart is not None:
+            await self._answer("restart", trouble, "restarting", ctx)  # afterwards there may be nobody to tell it
+            await self._call("restart", partial(restart, asked.agent, trouble.reason), trouble, ctx)
+        elif asked.action == "rehost" and rehost is not None:
+            call = partial(rehost, asked.agent, trouble.life.node, trouble.reason)
+            if await self._call("rehost", call, trouble, ctx):
+                await self._answer("rehost", trouble, "hosted here", ctx)
 
     def _is_done(self, key: str, ctx: Context) -> bool:
         return ctx.now() - self._done.get(key, -1e18) < self._host.config.restart_s
