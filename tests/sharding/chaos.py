@@ -121,7 +121,7 @@ class Chaos:
             await self._restart(sorted(self.dead)[0])
         elif what == "partition" and not self.cut:
             self.cut = set(rng.sample(names, rng.randint(1, AGENTS // 2)))
-            sim.partition(self.cut)
+            sim.partition(self.cut, {"broker", "feeder", *names}.difference(self.cut))
         elif what == "heal":
             self.cut = set()
             sim.heal()

@@ -10,7 +10,9 @@ from agentbus.testing import Simulation
 from .world import CONFIG, JOB, Chain, batches, feed, outcome, plain_loop
 
 
-async def until_done(sim: Simulation, name_of_reader: str, *, verified: bool = True, timeout_s: float = 60.0) -> Outcome:
+async def until_done(
+    sim: Simulation, name_of_reader: str, *, verified: bool = True, timeout_s: float = 60.0
+) -> Outcome:
     reader = await sim.node(name_of_reader)
     deadline = sim.now() + timeout_s
     while True:

@@ -107,9 +107,7 @@ class Observer:
     @property
     def truly_holds(self) -> bool:
         record = self.store.record
-        return (
-            record is not None and record.holder == self.me and record.token_at(self.store.at) == self.machine.token
-        )
+        return record is not None and record.holder == self.me and record.token_at(self.store.at) == self.machine.token
 
 
 def together(observers: list[Observer], seconds: float, step_s: float = 0.5) -> None:
