@@ -251,7 +251,7 @@ votes = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(votes, max_size=60), st.randoms(use_true_random=False))
 def test_the_same_votes_in_any_order_and_number_give_the_same_verdicts(said: list[Vote], chance: random.Random) -> None:
     config = VerdictConfig(faulty=1, max_false=2)
@@ -385,5 +385,5 @@ class Liars(RuleBasedStateMachine):
                 assert machine.convicted(PeerId("worker", 100 + liar), "lying")
 
 
-Liars.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+Liars.TestCase.settings = settings(max_examples=12, stateful_step_count=20, deadline=None)
 TestLiars = Liars.TestCase
