@@ -284,7 +284,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     configure("error")
     console = Console(width=None if sys.stdout.isatty() else 220)
     telemetry = load(None, limit=RECORDS)
-    plan = Plan(records=telemetry.records, source=telemetry.source, seed=asked.seed)
+    plan = Plan(records=telemetry.records, source=telemetry.source, seed=asked.seed, settle_s=3.5, rest_s=1.0)
     about, results = machine.description(), list[Result]()
     failed = False
     for arm in asked.arms:
@@ -295,6 +295,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             failed = True
             console.print(f"{arm.name}: {error}", style="red", highlight=False)
             continue
+        console.print(f"{arm.name}: recover {_told(results[-1].recover)}, convict {_told(results[-1].convict)}")
         _write(asked.json, about, results)
     show(console, results)
     if asked.quick or asked.faults < FEWEST:

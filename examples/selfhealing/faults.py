@@ -10,7 +10,7 @@ from functools import partial
 from agentbus.testing import Cluster
 
 from .crew import Crew
-from .lanes import State, state_of
+from .lanes import State
 from .outcome import outcome
 from .plan import Plan
 from .recorder import Recorder
@@ -115,7 +115,7 @@ class Faults:
     def _victims(self, number: int) -> tuple[str, ...]:
         """Agents that are well and at work; those that had a fault last come last."""
         working = sorted(set(self._recorder.holders.values()))
-        well = [name for name in working if state_of(self._recorder.timeline, name) is State.WELL] or working
+        well = [name for name in working if self._recorder.states[name] is State.WELL] or working
         self._rng.shuffle(well)
         well.sort(key=lambda name: self._spared.index(name) if name in self._spared else -1)
         chosen = tuple(well[:number])
@@ -131,7 +131,7 @@ class Faults:
 
     def _is_calm(self) -> bool:
         timeline, holders = self._recorder.timeline, self._recorder.holders
-        up = {name for name in timeline.nodes if state_of(timeline, name) in (State.WELL, State.PROBATION)}
+        up = {name for name, state in self._recorder.states.items() if state in (State.WELL, State.PROBATION)}
         now = self._recorder.now()
         moved_s = _last(timeline, What.CLAIMED)
         came_s = _last(timeline, What.UP, What.LIFTED)

@@ -44,7 +44,7 @@ def spans(timeline: Timeline, node: str, now_s: float) -> list[Span]:
     state: State | None = None
     since_s = 0.0
     for event in timeline.events:
-        turned = _turn(state, event, node)
+        turned = turn(state, event, node)
         if turned is None or turned is state:
             continue
         if state is not None:
@@ -55,13 +55,7 @@ def spans(timeline: Timeline, node: str, now_s: float) -> list[Span]:
     return found
 
 
-def state_of(timeline: Timeline, node: str) -> State:
-    """What a node is in now."""
-    last = spans(timeline, node, 0.0)
-    return last[-1].state if last else State.DOWN
-
-
-def _turn(state: State | None, event: Event, node: str) -> State | None:
+def turn(state: State | None, event: Event, node: str) -> State | None:
     """The state after an event; None for one that changes nothing."""
     match event.what:
         case What.STARTED if event.who == node:

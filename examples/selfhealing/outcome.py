@@ -68,7 +68,7 @@ def outcomes(timeline: Timeline) -> list[Outcome]:
 
 def outcome(timeline: Timeline, fault: Injection) -> Outcome:
     """What became of one fault, so far."""
-    return _Case(timeline.nodes, fault, list(timeline.window(fault))).outcome()
+    return _Case(timeline.nodes, fault, timeline.window(fault)).outcome()
 
 
 class _Case:

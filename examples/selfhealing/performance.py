@@ -17,7 +17,7 @@ from .answer import PlainLoop, compare
 from .crew import Crew
 from .faults import Faults
 from .feeder import Feeder
-from .lanes import State, state_of
+from .lanes import State
 from .ledger import Ledger
 from .observer import Observer
 from .outcome import outcomes
@@ -28,6 +28,7 @@ from .scoring import Scoring
 from .timeline import What
 from .verdict import Verdict
 
+UP = (State.WELL, State.PROBATION)
 UP_S = 60.0
 """Seconds within which all agents should be at work."""
 FINISH_S = 60.0
@@ -89,10 +90,10 @@ async def perform(plan: Plan, folder: Path, screen: Screen) -> Verdict:
 
 async def _work(plan: Plan, recorder: Recorder, faults: Faults, feeder: Feeder, ledger: Ledger) -> None:
     def working() -> bool:
-        return all(state_of(recorder.timeline, name) is State.WELL for name in plan.names)
+        return all(state in UP for state in recorder.states.values())
 
     if not await recorder.until(working, UP_S):
-        missing = [name for name in plan.names if state_of(recorder.timeline, name) is not State.WELL]
+        missing = [name for name, state in recorder.states.items() if state not in UP]
         raise Stalled(f"not at work within {UP_S:g} s: {', '.join(missing)}")
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(feeder.run(), name="feed")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
+from .lanes import State, turn
 from .timeline import Event, Injection, Timeline, What
 
 LOOK_S = 0.1
@@ -33,6 +34,7 @@ class Recorder:
 
     Attributes:
         timeline: what happened.
+        states: what each agent is in now.
         closed: the run is over: what its end looks like is not noted.
     """
 
@@ -43,6 +45,7 @@ class Recorder:
         self._began_s = self._loop.time()
         self._holders: dict[int, str] = {}
         self.closed = False
+        self.states = dict.fromkeys(nodes, State.DOWN)
 
     def now(self) -> float:
         """Seconds since the run began."""
@@ -60,6 +63,8 @@ class Recorder:
         event = Event(at_s=self.now(), what=what, **facts)
         if what is What.CLAIMED:
             self._holders[event.shard] = event.who
+        for node in {event.who, event.about} & self.states.keys():
+            self.states[node] = turn(self.states[node], event, node) or self.states[node]
         self.timeline.add(event)
         self._screen.show(self, event)
 

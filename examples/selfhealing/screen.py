@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from .lanes import State, state_of
+from .lanes import State
 from .plan import Plan
 from .recorder import Recorder
 from .timeline import Event, What
@@ -96,7 +96,7 @@ class Picture:
         for column in ("agent", "state", "shards", "records"):
             table.add_column(column, justify="right" if column == "records" else "left")
         for name in self._plan.names:
-            state = state_of(recorder.timeline, name)
+            state = recorder.states[name]
             held = sorted(shard for shard, who in recorder.holders.items() if who == name)
             table.add_row(
                 name,

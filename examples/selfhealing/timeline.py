@@ -6,7 +6,8 @@ what the demo did to the processes. `outcome` says what it means. Times are seco
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -128,13 +129,14 @@ class Timeline:
         """Notes one more; it is not before the last."""
         self.events.append(event)
 
-    def window(self, fault: Injection) -> Iterator[Event]:
+    def window(self, fault: Injection) -> Sequence[Event]:
         """The events from a fault on, up to the next one."""
         index = self.faults.index(fault)
-        until = self.faults[index + 1].at_s if index + 1 < len(self.faults) else float("inf")
-        return (event for event in self.events if fault.at_s <= event.at_s < until)
+        later = self.faults[index + 1 : index + 2]
+        first = bisect_left(self.events, fault.at_s, key=_at_s)
+        last = bisect_left(self.events, later[0].at_s, key=_at_s) if later else len(self.events)
+        return self.events[first:last]
 
 
-def holders(events: Iterable[Event]) -> dict[int, str]:
-    """Who claimed each shard last."""
-    return {event.shard: event.who for event in events if event.what is What.CLAIMED}
+def _at_s(event: Event) -> float:
+    return event.at_s

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from examples.selfhealing.answer import Comparison
-from examples.selfhealing.lanes import State, spans, state_of
+from examples.selfhealing.lanes import State, spans
 from examples.selfhealing.outcome import outcome, outcomes
 from examples.selfhealing.report import page
 from examples.selfhealing.timeline import Event, Injection, Timeline, What
@@ -193,7 +193,6 @@ def test_the_lane_of_an_agent() -> None:
         (State.PROBATION, 14.5, 20.0),
         (State.WELL, 20.0, 25.0),
     ]
-    assert state_of(story.timeline, "a") is State.WELL
 
 
 def verdict(**changes: Any) -> Verdict:
