@@ -74,6 +74,7 @@ class Desk(Generic[S]):
         self._leases: Leases | None = None
         self._report_due_s = ctx.now()
         self._nudged = False
+        self._decided = False  # once: not before others had the time to tell that they are there
         self._ticked_s = ctx.now()
         self._closing: asyncio.Task[None] | None = None
         self._counts: dict[int, int] = {}
@@ -154,7 +155,7 @@ class Desk(Generic[S]):
     def _look(self, now: float) -> None:
         self._fleet.look(now)
         candidates = self._fleet.candidates(len(self._holdings))
-        if now >= self._ownership.next_deadline():
+        if now >= self._ownership.next_deadline() or self._decided:
             self._decide(candidates, now)
         if self._nudged and self._leases is not None:
             self._nudged = False
@@ -165,6 +166,7 @@ class Desk(Generic[S]):
     def _decide(self, candidates: list[Candidate], now: float) -> None:
         assert self._leases is not None
         held = frozenset(self._holdings)
+        self._decided = True
         holders = {shard: log.claim.holder for shard, log in self._logs.items() if log.claim is not None}
         look = Look(candidates=candidates, held=held, holders=holders)
         for effect in self._ownership.handle(look, now):

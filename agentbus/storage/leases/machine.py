@@ -104,9 +104,10 @@ class LeaseMachine:
     # -- what its owner says ---------------------------------------------------------------------------------------
 
     def _want(self, event: Want, now: float) -> list[Effect]:
+        sooner = event.patience_s < self._patience_s
         self._patience_s = event.patience_s
         if self.wanted:
-            return []
+            return self._nudge(now) if sooner else []
         self.wanted = True
         if self.token is None:
             self._forget()
