@@ -116,6 +116,7 @@ class Chaos:
         self.done.append(f"{sim.now():.1f} {what} {name}")
         if what == "crash" and name not in self.dead and len(self.dead) < AGENTS // 2:
             self.dead.add(name)
+            self.frozen.discard(name)
             sim.crash(name)
         elif what == "restart" and self.dead and not self.broker_dead:
             await self._restart(sorted(self.dead)[0])

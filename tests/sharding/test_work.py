@@ -59,3 +59,53 @@ def test_a_crash_is_healed_from_the_checkpoint() -> None:
         assert found.results() == plain_loop(inputs)
 
     Simulation(2, limit_s=300.0).run(scenario)
+
+
+class Broken(Chain):
+    """Its code has a defect."""
+
+    def step(self, state: bytearray, batch: bytes) -> bytes:
+        raise RuntimeError("a defect")
+
+
+def test_a_worker_that_supervision_gives_up_leaves_its_shards_to_others() -> None:
+    inputs = batches(40)
+
+    async def scenario(sim: Simulation) -> None:
+        await sim.node("n0", agents={"m": Membership(fast()), "w0": Broken(JOB, config=CONFIG)})
+        await sim.sleep(3.0)
+        other = Chain(JOB, config=CONFIG)
+        node = await sim.node("n1", agents={"m": Membership(fast()), "w1": other})
+        await feed(node.transport, inputs)
+        await sim.until(lambda: sum(shard.committed for shard in other.progress()) == len(inputs), timeout_s=60.0)
+        assert (await outcome(node.transport)).results() == plain_loop(inputs)
+        assert other.held == tuple(range(JOB.shards))
+
+    Simulation(3, limit_s=300.0).run(scenario)
+
+
+def test_a_minority_that_is_cut_off_loses_its_shards_and_gets_work_again() -> None:
+    inputs = batches(120)
+
+    async def scenario(sim: Simulation) -> None:
+        feeder = await sim.node("feeder")
+        workers = [Chain(JOB, config=CONFIG) for _ in range(5)]
+        for index, worker in enumerate(workers):
+            await sim.node(f"n{index}", agents={"m": Membership(fast()), f"w{index}": worker})
+        await feed(feeder.transport, inputs[:40])
+        await sim.sleep(8.0)
+        held = {index: worker.held for index, worker in enumerate(workers)}
+        cut = {f"n{index}" for index in sorted(held, key=lambda index: -len(held[index]))[:2]}
+        rest = {f"n{index}" for index in held}.difference(cut)
+        sim.partition(cut, {*rest, "feeder", "broker"})
+        await feed(feeder.transport, inputs[40:])
+        witness = workers[int(min(rest)[1:])]
+        await sim.until(lambda: sum(shard.committed for shard in witness.progress()) == len(inputs), timeout_s=30.0)
+        sim.heal()
+        # given back, once they have settled
+        await sim.until(lambda: {index: worker.held for index, worker in enumerate(workers)} == held)
+        found = await until_done(sim, "reader")
+        assert found.results() == plain_loop(inputs)
+        assert sum(shard.ignored for shard in found.shards) == 0
+
+    Simulation(4, limit_s=300.0).run(scenario)
