@@ -252,7 +252,7 @@ class Beliefs:
             by=tuple(sorted(suspicion.accusers)),
         )
         self._expect(member, suspicion)
-        self.news.put(member.word, spent=retransmissions(self._config.retransmit, self.size) // 2)
+        self.news.put(member.word)
         return True
 
     # -- the time that suspects have -------------------------------------------------------------------------------

@@ -33,19 +33,13 @@ class Dissemination:
     def __contains__(self, node: str) -> bool:
         return node in self._entries
 
-    def put(self, word: Word, spent: int = 0) -> None:
-        """Passes a word on, in place of what was to be said of that node before.
-
-        Args:
-            spent: how often it counts as sent by now. A word that only adds to one before goes on where that one was.
-        """
+    def put(self, word: Word) -> None:
+        """Passes a word on, in place of what was to be said of that node before."""
         old = self._entries.pop(word.node, None)
         if old is not None:
             self._bytes -= old.word.size
-            if spent:
-                spent = min(spent, old.sent)
         self._number += 1
-        self._entries[word.node] = _Entry(word, self._number, spent)
+        self._entries[word.node] = _Entry(word, self._number, 0)
         self._bytes += word.size
 
     def drop(self, node: str) -> None:
