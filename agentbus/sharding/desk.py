@@ -192,6 +192,7 @@ class Desk(Generic[S]):
             log=self._logs[shard],
             journal=self._journal,
             config=self._config,
+            run_id=f"{ctx.rng.getrandbits(64):016x}",
             allowed=lambda: self._fleet.trusted(self._me),
             rewind=lambda: self._rewind(shard),
             unreadable=lambda sequence: self._unreadable.add((shard, sequence)),

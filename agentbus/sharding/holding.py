@@ -41,6 +41,7 @@ class Holding(Generic[S]):
         log: the shard's log, read on by others as well.
         journal: the streams.
         config: the knobs.
+        run_id: no other holding has it: two writes of one message id would be one.
         allowed: whether this worker may hold anything: it is not quarantined.
         rewind: tells the number of the segment to rewind to, None for no need.
         unreadable: told the number of a segment whose checkpoint can't be restored.
@@ -61,6 +62,7 @@ class Holding(Generic[S]):
         log: ShardLog,
         journal: Journal,
         config: ShardConfig,
+        run_id: str,
         allowed: Callable[[], bool],
         rewind: Callable[[], int | None],
         unreadable: Callable[[int], None],
@@ -75,6 +77,7 @@ class Holding(Generic[S]):
         self._log = log
         self._journal = journal
         self._config = config
+        self._run_id = run_id
         self._allowed = allowed
         self._rewind = rewind
         self._unreadable = unreadable
@@ -199,7 +202,7 @@ class Holding(Generic[S]):
             self.shard,
             entry,
             expected=self._at,
-            message_id=f"{self._journal.job.name}/{self.shard}/{self._me}/{self.token}/{self._at}/{self._tries}",
+            message_id=f"{self._me}/{self._run_id}/{self._tries}",
         )
         self._log.apply(sequence, entry)
         self._at = sequence
