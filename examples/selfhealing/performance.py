@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,8 +30,10 @@ from .timeline import What
 from .verdict import Verdict
 
 UP = (State.WELL, State.PROBATION)
-UP_S = 60.0
-"""Seconds within which all agents should be at work."""
+AT_ONCE = 4
+"""Agents that are started at once: those that are up already should not starve."""
+UP_S = 30.0
+"""Seconds within which they should be at work."""
 FINISH_S = 60.0
 """Seconds within which all that was dealt should be committed and verified."""
 
@@ -73,9 +76,7 @@ async def perform(plan: Plan, folder: Path, screen: Screen) -> Verdict:
         )
         faults = Faults(plan, recorder, crew=crew, cluster=cluster, relay=relay, stream=journal.results_stream)
         feeder = Feeder(plan, plain, journal)
-        for name in plan.names:
-            crew.start(name)
-        work = asyncio.create_task(_work(plan, recorder, faults, feeder, ledger), name="work")
+        work = asyncio.create_task(_work(plan, recorder, crew, faults, feeder, ledger), name="work")
         try:
             await asyncio.wait([work, crew.failed], return_when=asyncio.FIRST_COMPLETED)
             if crew.failed.done():
@@ -88,13 +89,18 @@ async def perform(plan: Plan, folder: Path, screen: Screen) -> Verdict:
             relay.heal()
 
 
-async def _work(plan: Plan, recorder: Recorder, faults: Faults, feeder: Feeder, ledger: Ledger) -> None:
-    def working() -> bool:
-        return all(state in UP for state in recorder.states.values())
+def _are_up(recorder: Recorder, names: Sequence[str]) -> bool:
+    return all(recorder.states[name] in UP for name in names)
 
-    if not await recorder.until(working, UP_S):
-        missing = [name for name, state in recorder.states.items() if state not in UP]
-        raise Stalled(f"not at work within {UP_S:g} s: {', '.join(missing)}")
+
+async def _work(plan: Plan, recorder: Recorder, crew: Crew, faults: Faults, feeder: Feeder, ledger: Ledger) -> None:
+    for first in range(0, plan.agents, AT_ONCE):
+        names = plan.names[first : first + AT_ONCE]
+        for name in names:
+            crew.start(name)
+        if not await recorder.until(partial(_are_up, recorder, names), UP_S):
+            missing = [name for name in names if recorder.states[name] not in UP]
+            raise Stalled(f"not at work within {UP_S:g} s: {', '.join(missing)}")
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(feeder.run(), name="feed")
         await faults.run()
