@@ -22,9 +22,9 @@ class Rounds:
     Args:
         config: of all of them.
         seed: of all chance.
-        order: ``"sequence"``: one node after the other, and what it says is heard and answered before the next
-            begins (GETPAIR_SEQ of Jelasity et al., section 3.3.2); ``"together"``: all make their round, then all hear
-            (Kempe et al.).
+        order: ``"sequence"``: one node after the other, shuffled anew each round, and what it says is heard and
+            answered before the next begins (GETPAIR_SEQ of Jelasity et al., section 3.3.2); ``"together"``: all make
+            their round, then all hear (Kempe et al.).
         loss: probability that a packet is lost.
         duplicate: probability that it comes twice.
 
@@ -75,7 +75,9 @@ class Rounds:
             if self.order == "together":
                 self._deliver([machine.step() for machine in self.machines.values()])
             else:
-                for machine in self.machines.values():
+                in_turn = list(self.machines.values())
+                self._rng.shuffle(in_turn)
+                for machine in in_turn:
                     self._deliver([machine.step()])
 
     def estimate(self, node: str, name: str) -> Estimate | None:

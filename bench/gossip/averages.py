@@ -19,16 +19,15 @@ THEORY = 0.3033
 
 
 def fleet(mode: str, order: str, nodes: int, seed: int) -> Rounds:
-    """Nodes that take part in one epoch; half of them contribute 1, the others 0, from the next round on."""
+    """Nodes that take part in one epoch; each contributes a number from 0 to 1, from the next round on."""
     config = AggregationConfig(mode=mode, epochs=100.0)  # type: ignore[arg-type]
     rounds = Rounds(config, seed=seed, order=order)  # type: ignore[arg-type]
     rounds.join(*(f"n{number}" for number in range(nodes)))
     while len({machine.epoch for machine in rounds.machines.values()}) > 1:
         rounds.run()
-    values = [float(number % 2) for number in range(nodes)]
-    Random(seed).shuffle(values)
-    for machine, value in zip(rounds.machines.values(), values, strict=True):
-        machine.handle(Contribute("x", Summary([value])), 0.0)
+    chance = Random(seed)
+    for machine in rounds.machines.values():
+        machine.handle(Contribute("x", Summary([chance.random()])), 0.0)
     return rounds
 
 
@@ -48,10 +47,12 @@ def cycle_factor(nodes: int, cycles: int, seed: int) -> float:
 def rounds_to(precision: float, nodes: int, seed: int, limit: int = 200) -> int:
     """Rounds of push-sum until no node's mean is off by more than that share."""
     rounds = fleet("push-sum", "together", nodes, seed)
+    own = rounds.own()
+    true = own[VALUE] / own[SHARE]
     for number in range(1, limit):
         rounds.run()
         means = [machine.held[VALUE] / machine.held[SHARE] for machine in rounds.machines.values()]
-        if max(abs(mean - 0.5) for mean in means) <= precision * 0.5:
+        if max(abs(mean - true) for mean in means) <= precision * true:
             return number
     return limit
 
@@ -111,6 +112,7 @@ def run(asked: Asked) -> list[Line]:
 FIGURE = Figure(
     name="averages",
     title="Gossiped averages",
-    method=f"{NODES} machines in rounds; push-pull one after the other (GETPAIR_SEQ), push-sum all at once.",
+    method=f"{NODES} machines in rounds, each holds a number from 0 to 1; push-pull one after the other, shuffled anew "
+    "each cycle (GETPAIR_SEQ), push-sum all at once.",
     run=run,
 )

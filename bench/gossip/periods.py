@@ -42,19 +42,16 @@ def rounds_until_probed(config: MembershipConfig, trials: int, seed: int) -> lis
     for _ in range(trials):
         victim = fleet.names[int(fleet.rng.random() * MEMBERS)]
         fleet.run_until((round_number + 0.9) * period_s)
-        host = fleet.hosts[victim]
-        machine, host.machine = host.machine, None
+        fleet.stop(victim)
         count = 0
-        while True:
+        while count == 0 or fleet.pinged.get(victim, -1.0) < (round_number - 0.1) * period_s:
             count += 1
             round_number += 1
             fleet.run_until((round_number + 0.2) * period_s)
-            if fleet.pinged.get(victim, -1.0) > (round_number - 0.1) * period_s:
-                break
         taken.append(count)
-        host.machine = machine  # the probe was lost; its second try, by way of others, is answered
-        fleet.stop(victim)
-        fleet.go_on(victim)
+        round_number += 1
+        fleet.run_until(round_number * period_s)
+        fleet.go_on(victim)  # in step with the others
     return taken
 
 
