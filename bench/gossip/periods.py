@@ -11,7 +11,7 @@ from agentbus.membership.config import MembershipConfig, local
 from .figure import Asked, Figure, Line
 from .simulator import Fleet
 
-MEMBERS = 128
+MEMBERS = 64
 THEORY = 1.582
 
 
@@ -60,7 +60,7 @@ def run(asked: Asked) -> list[Line]:
     config = replace(
         local(), probe_order="random", local_health=False, freeze=False, push_pull_s=0.0, rejoin_s=0.0, timeout_s=0.1
     )
-    trials = asked.count(3_000, 60)
+    trials = asked.count(4_000, 60)
     asked.told(f"{trials} crashes in synchronous rounds")
     taken = rounds_until_probed(config, trials, asked.seed)
     mean = fmean(taken)

@@ -15,6 +15,8 @@ from bench.child import Channel
 
 LOOK_S = 0.02
 """Seconds between two looks at what the members believe."""
+START_S = 60.0
+"""Seconds that a node may take to start, while many others do."""
 
 
 class Witness(Agent):
@@ -59,12 +61,10 @@ async def crowd(channel: Channel, *, url: str, first: int, count: int, total: in
     memberships = [Membership(local()) for _ in range(count)]
     witnesses = [Witness() for _ in range(count)]
     async with AsyncExitStack() as stack:
-        nodes = [
-            Node(url, realm="outage", name=f"n{first + place}", agents=[memberships[place], witnesses[place]])
-            for place in range(count)
-        ]
-        for node in nodes:
-            await stack.enter_async_context(node)
+        for place in range(count):
+            node = Node(url, realm="outage", name=f"n{first + place}", agents=[memberships[place], witnesses[place]])
+            await node.start(timeout_s=START_S)
+            stack.push_async_callback(node.stop)
         await until(lambda: all(others(membership) >= total - 1 for membership in memberships))
         channel.tell("ready")
         up_at = (await channel.told(timeout_s=180.0))["at"]
