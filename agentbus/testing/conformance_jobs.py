@@ -139,8 +139,8 @@ async def job_receiver_that_raises(ground: Ground) -> None:
         job.ack()
 
     worker = ground.worker(settle)
+    await store(link, ground.subject("log", "a"), numbered(3))  # first: telling of the failure may take a while
     await consume(ground, link, consumer(stream, ack_wait_s=SHORT_ACK_S), worker)
-    await store(link, ground.subject("log", "a"), numbered(3))
     await worker.wait(4, "three jobs, one of them twice")
     require(worker.bodies == [b"0", b"1", b"2", b"1"], f"delivered {worker.bodies}")
     require(worker.items[3].attempt == 2, f"the second delivery is attempt {worker.items[3].attempt}")
