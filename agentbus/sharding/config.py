@@ -33,7 +33,8 @@ class ShardConfig:
         max_checks: segments that wait for their check at one worker; the oldest drawn is dropped, to be drawn again.
         commit_s: seconds that one attempt to commit may take.
         leases: the leases' knobs.
-        limits: of each of the job's two streams.
+        limits: of each of the job's two streams, but for the copies, which the job says. By default nothing is dropped
+            because of its age: a log without its beginning tells nothing.
     """
 
     liars: int = 1
@@ -53,7 +54,7 @@ class ShardConfig:
     max_checks: int = 256
     commit_s: float = 5.0
     leases: LeaseConfig = field(default_factory=LeaseConfig)
-    limits: StreamLimits = field(default_factory=StreamLimits)
+    limits: StreamLimits = field(default_factory=lambda: StreamLimits(max_age_s=0.0))
 
     def __post_init__(self) -> None:
         times = (

@@ -12,11 +12,11 @@ from typing import Generic, TypeVar
 
 from structlog.typing import FilteringBoundLogger
 
-from ..errors import AgentBusError, Conflict, NotConnected, StorageFailed
+from ..errors import AgentBusError, CheckpointInvalid, Conflict, NotConnected, StorageFailed
 from ..peers import PeerId
 from .config import ShardConfig
 from .journal import Journal
-from .log import Link, ShardLog
+from .log import ShardLog
 from .model import Claim, Segment, digest_of
 from .work import Work
 
@@ -44,7 +44,7 @@ class Holding(Generic[S]):
         run_id: no other holding has it: two writes of one message id would be one.
         allowed: whether this worker may hold anything: it is not quarantined.
         rewind: tells the number of the segment to rewind to, None for no need.
-        unreadable: told the number of a segment whose checkpoint can't be restored.
+        unreadable: told the number of a segment whose checkpoint can't be restored, or gone on from.
         logger: where trouble is told.
 
     Attributes:
@@ -106,7 +106,13 @@ class Holding(Generic[S]):
             if not inputs:
                 await asyncio.sleep(self._config.idle_s)
                 continue
-            await self._commit(state, inputs)
+            try:
+                await self._commit(state, inputs)
+            except AgentBusError:
+                raise
+            except Exception as error:  # what a poisoned checkpoint makes the user's code raise, or a defect of it
+                self._condemn(error)
+                state = await self._take()
 
     # -- taking ----------------------------------------------------------------------------------------------------
 
@@ -127,21 +133,23 @@ class Holding(Generic[S]):
                 raise StorageFailed(
                     f"shard {self.shard}: segment {tip.sequence} is gone from {self._journal.results_stream}"
                 )
-            state = self._restored(segment, tip)
-            if state is not None:
-                return state[0]
-            self._unreadable(tip.sequence)
+            try:
+                if digest_of(segment.checkpoint) == segment.digest:
+                    return self._work.restore(segment.checkpoint)
+                raise CheckpointInvalid(f"shard {self.shard}: segment {tip.sequence}: its checkpoint was altered")
+            except Exception as error:  # whatever bytes that are no snapshot make the user's code raise
+                self._condemn(error)
 
-    def _restored(self, segment: Segment, link: Link) -> tuple[S] | None:
-        if digest_of(segment.checkpoint) != segment.digest:
-            return None
-        try:
-            return (self._work.restore(segment.checkpoint),)
-        except Exception as error:  # whatever bytes that are no snapshot make the user's code raise
-            if link.author == self._me:
-                raise
-            self._logger.warning("checkpoint can't be restored", error=repr(error), author=str(link.author))
-            return None
+    def _condemn(self, error: Exception) -> None:
+        """Nothing is built on the last segment any more: it is another's, nobody vouches for it, and one can't go on
+        from it. Raises `error` when that is not so."""
+        tip = self._log.tip
+        if tip is None or tip.author == self._me:
+            raise error
+        self._unreadable(tip.sequence)
+        if self._rewind() is None:
+            raise error
+        self._logger.warning("checkpoint leads nowhere", error=repr(error), author=str(tip.author))
 
     async def _read_on(self) -> None:
         """Reads the log to its end. Raises `Fenced`."""

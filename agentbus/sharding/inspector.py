@@ -86,14 +86,15 @@ class Inspector(Generic[S]):
                     await self._check(key)
 
     async def reproduce(self, accused: PeerId, shard: int, sequence: int) -> Finding:
-        """Does an accused segment again. Raises `StorageFailed`, `NotConnected`."""
+        """Does an accused segment again. `DENIED` costs its accuser: it is said of what is certain only. Raises
+        `StorageFailed`, `NotConnected`."""
         if shard not in self._logs:
-            return Finding.DENIED
+            return Finding.DENIED  # nobody has such a shard
         segment = await self._journal.entry(shard, sequence)
-        if segment is None and sequence >= self._logs[shard].last:
-            return Finding.UNKNOWN  # it may be there soon
+        if segment is None:
+            return Finding.UNKNOWN  # it may be there soon, or is gone
         if not isinstance(segment, Segment):
-            return Finding.DENIED
+            return Finding.DENIED  # a claim
         claim = self._logs[shard].holders.get(segment.token)
         if claim is None:
             return Finding.UNKNOWN  # its claim was not read yet

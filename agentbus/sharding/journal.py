@@ -9,6 +9,7 @@ ever dropped to make room.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from ..subjects import check_name
 from ..transport import Consumption, StoredMessage, StreamLimits, StreamSpec, Transport
@@ -26,7 +27,7 @@ class Journal:
         transport: the wire, connected.
         realm: the job's realm.
         job: the job.
-        limits: of each stream.
+        limits: of each stream, but for the copies, which the job says; by default as `ShardConfig.limits`.
         timeout_s: seconds that one operation may take.
     """
 
@@ -41,7 +42,7 @@ class Journal:
     ) -> None:
         self._transport = transport
         self._root = f"{check_name(realm, 'realm')}.shard.{job.name}"
-        self._limits = limits or StreamLimits(replicas=job.replicas)
+        self._limits = replace(limits or StreamLimits(max_age_s=0.0), replicas=job.replicas)
         self._timeout_s = timeout_s
         self.job = job
         self.inputs_stream = f"agentbus_{realm}_shard_{job.name}_in"
@@ -80,6 +81,11 @@ class Journal:
             after = message.sequence
             found.append((after, message.body))
         return found
+
+    async def oldest_input(self) -> int:
+        """The number of the oldest input that is kept, of any shard; 0: none is."""
+        message = await self._transport.after(self.inputs_stream, f"{self._root}.in.*", 0, timeout_s=self._timeout_s)
+        return message.sequence if message else 0
 
     async def counts(self) -> Mapping[int, int]:
         """How many inputs each shard has; without those that have none."""

@@ -46,7 +46,7 @@ class Recomputation(Generic[S]):
     async def judge(self, shard: int, sequence: int) -> Finding:
         """Whether segment number `sequence` is wrong: `CONFIRMED` when its inputs are not the next ones, or a result,
         the state's digest or the checkpoint is not what comes out of the checkpoint before. `UNKNOWN` when that can't
-        be told: a message is gone, or the checkpoint before can't be restored.
+        be told: a message is gone, or the work can't be done from the checkpoint before.
 
         Raises:
             StorageFailed, NotConnected: the streams did not answer.
@@ -54,23 +54,26 @@ class Recomputation(Generic[S]):
         segment = await self._journal.entry(shard, sequence)
         if not isinstance(segment, Segment):
             return Finding.UNKNOWN
-        state, after = self._work.begin(shard), 0
+        before, after = None, 0
         if segment.previous:
             before = await self._journal.entry(shard, segment.previous)
             if not isinstance(before, Segment) or not before.inputs:
                 return Finding.UNKNOWN
             after = before.inputs[-1]
-            try:
-                state = self._work.restore(before.checkpoint)
-            except Exception:  # whatever a poisoned checkpoint makes the user's code raise: it is the liar's fault
-                return Finding.UNKNOWN
-        return await self._compare(shard, segment, state, after)
-
-    async def _compare(self, shard: int, segment: Segment, state: S, after: int) -> Finding:
         inputs = await self._journal.inputs(shard, after, len(segment.inputs))
-        if tuple(number for number, _ in inputs) != segment.inputs or len(segment.results) != len(inputs):
+        if tuple(number for number, _ in inputs) != segment.inputs:
+            kept = await self._journal.oldest_input()
+            return Finding.CONFIRMED if 0 < kept <= segment.inputs[0] else Finding.UNKNOWN
+        if len(segment.results) != len(inputs):
             return Finding.CONFIRMED
-        for (_, body), result in zip(inputs, segment.results, strict=True):
+        try:
+            state = self._work.restore(before.checkpoint) if before else self._work.begin(shard)
+            return await self._compare(segment, state, [body for _, body in inputs])
+        except Exception:  # whatever a poisoned checkpoint makes the user's code raise, now or on the way
+            return Finding.UNKNOWN
+
+    async def _compare(self, segment: Segment, state: S, bodies: list[bytes]) -> Finding:
+        for body, result in zip(bodies, segment.results, strict=True):
             if self._work.step(state, body) != result:
                 return Finding.CONFIRMED
             await asyncio.sleep(0)

@@ -10,7 +10,7 @@ from agentbus.faults import LYING, Fault
 from agentbus.membership import Membership
 from agentbus.membership import local as fast
 from agentbus.peers import PeerId, Standing
-from agentbus.sharding import Finding
+from agentbus.sharding import Claim, Finding, Journal, Segment
 from agentbus.testing import Simulation
 
 from .world import CONFIG, JOB, Chain, Judge, batches, feed, outcome, plain_loop
@@ -38,11 +38,35 @@ class Rubbish(Chain):
         return b"rubbish" if self.held else super().snapshot(state)
 
 
+POISON = bytes([255]) * 32
+
+
+class Sensitive(Chain):
+    """Honest; its code fails in a state that it never comes to by itself."""
+
+    def step(self, state: bytearray, batch: bytes) -> bytes:
+        if state == POISON:
+            raise RuntimeError("this can't be")
+        return super().step(state, batch)
+
+
+class Trap(Sensitive):
+    """Its checkpoints can be restored, and make whoever goes on from them fail."""
+
+    def snapshot(self, state: bytearray) -> bytes:
+        return POISON if self.held else super().snapshot(state)
+
+
 Accusation = tuple[PeerId, str]
 
 
-@pytest.mark.parametrize("liar", [WrongResults, PoisonedCheckpoints, Rubbish])
-def test_a_liar_is_found_out_and_its_work_is_done_again(liar: Callable[..., Chain]) -> None:
+@pytest.mark.parametrize(
+    ("liar", "honest_kind"),
+    [(WrongResults, Chain), (PoisonedCheckpoints, Chain), (Rubbish, Chain), (Trap, Sensitive)],
+)
+def test_a_liar_is_found_out_and_its_work_is_done_again(
+    liar: Callable[..., Chain], honest_kind: Callable[..., Chain]
+) -> None:
     inputs = batches(160)
 
     async def scenario(sim: Simulation) -> None:
@@ -60,7 +84,7 @@ def test_a_liar_is_found_out_and_its_work_is_done_again(liar: Callable[..., Chai
             return accuse
 
         for index in range(5):
-            kind = liar if index == 0 else Chain
+            kind = liar if index == 0 else honest_kind
             name = f"w{index}"
             workers.append(kind(JOB, config=CONFIG, standing=judge, accuse=accuse_as(name)))
             nodes.append(await sim.node(f"n{index}", agents={"m": Membership(fast()), name: workers[-1]}))
@@ -87,11 +111,60 @@ def test_a_liar_is_found_out_and_its_work_is_done_again(liar: Callable[..., Chai
         assert found.results() == plain_loop(inputs)
         assert sum(shard.void_segments for shard in found.shards) > 0
         assert {peer.name for peer, _ in accused} == {"w0"}
+        assert all(node.statistics().agents[f"w{index}"].restarts == 0 for index, node in enumerate(nodes))
 
     Simulation(5, limit_s=300.0).run(scenario)
 
 
-def test_an_accusation_of_what_is_right_or_not_there_is_denied() -> None:
+def test_who_goes_on_from_a_checkpoint_that_makes_it_fail_does_that_segment_again() -> None:
+    inputs = batches(80)
+
+    async def scenario(sim: Simulation) -> None:
+        await sim.node("n0", agents={"m": Membership(fast()), "w0": Trap(JOB, config=CONFIG)})
+        await sim.sleep(3.0)
+        other = Sensitive(JOB, config=CONFIG)
+        node = await sim.node("n1", agents={"m": Membership(fast()), "w1": other})
+        await feed(node.transport, inputs[:40])
+        await sim.until(lambda: sum(one.committed for one in other.progress()) == 40, timeout_s=10.0)
+        sim.crash("n0")
+        await feed(node.transport, inputs)
+        await sim.until(
+            lambda: sum(one.committed for one in other.progress()) == 80 and len(other.held) == JOB.shards,
+            timeout_s=60.0,
+        )
+        found = await outcome(node.transport)
+        assert found.results() == plain_loop(inputs)
+        assert node.statistics().agents["w1"].restarts == 0
+
+    Simulation(8, limit_s=300.0).run(scenario)
+
+
+def test_what_is_gone_from_the_streams_convicts_nobody() -> None:
+    async def scenario(sim: Simulation) -> None:
+        worker = Chain(JOB, config=CONFIG)
+        node = await sim.node("n0", agents={"w0": worker})
+        await feed(node.transport, batches(80))
+        await sim.until(lambda: sum(one.committed for one in worker.progress()) == 80)
+        me = PeerId("w0", node.epoch)
+        journal = Journal(node.transport, "default", JOB)
+        first = await journal.next(0, (await journal.next(0, 0) or (0, None))[0])
+        assert first is not None
+        at, segment = first
+        assert isinstance(segment, Segment)
+        assert segment.previous == 0
+        assert await worker.reproduce(LYING, me, f"chain/0/{at}") is Finding.DENIED
+        await node.transport.purge(journal.inputs_stream, "default.shard.chain.in.*", before=segment.inputs[-1] + 1)
+        assert await worker.reproduce(LYING, me, f"chain/0/{at}") is Finding.UNKNOWN
+        await node.transport.purge(journal.results_stream, "default.shard.chain.out.0", before=at + 1)
+        assert await worker.reproduce(LYING, me, f"chain/0/{at}") is Finding.UNKNOWN
+        following = await journal.next(0, at)
+        assert following is not None
+        assert await worker.reproduce(LYING, me, f"chain/0/{following[0]}") is Finding.UNKNOWN  # no checkpoint before
+
+    Simulation(9, limit_s=300.0).run(scenario)
+
+
+def test_an_accusation_of_what_is_right_or_can_not_be_is_denied() -> None:
     async def scenario(sim: Simulation) -> None:
         worker = Chain(JOB, config=CONFIG)
         node = await sim.node("n0", agents={"w0": worker})
@@ -101,8 +174,6 @@ def test_an_accusation_of_what_is_right_or_not_there_is_denied() -> None:
         segments = [one for one in worker.progress() if one.committed]
         assert segments
         assert all(one.holder == me for one in segments)
-        from agentbus.sharding import Journal, Segment
-
         journal = Journal(node.transport, "default", JOB)
         at, checked = 0, 0
         while (found := await journal.next(0, at)) is not None:
@@ -111,7 +182,12 @@ def test_an_accusation_of_what_is_right_or_not_there_is_denied() -> None:
                 checked += 1
                 assert await worker.reproduce(LYING, me, f"chain/0/{at}") is Finding.DENIED
         assert checked
-        assert await worker.reproduce(LYING, me, "chain/0/1") is Finding.DENIED  # there is no segment
+        claim = await journal.next(0, 0)
+        assert claim is not None
+        assert isinstance(claim[1], Claim)
+        assert await worker.reproduce(LYING, me, f"chain/0/{claim[0]}") is Finding.DENIED  # it is no segment
+        assert await worker.reproduce(LYING, me, f"chain/{JOB.shards}/1") is Finding.DENIED  # there is no such shard
+        assert await worker.reproduce(LYING, me, f"chain/0/{at + 1}") is Finding.UNKNOWN  # it may be gone, or to come
         for evidence in ("other/0/3", "chain/0", "chain/x/3", "", "chain/0/-3"):
             assert await worker.reproduce(LYING, me, evidence) is Finding.UNKNOWN
 

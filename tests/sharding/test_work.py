@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from agentbus import Node
 from agentbus.membership import Membership
 from agentbus.membership import local as fast
-from agentbus.sharding import Outcome
+from agentbus.sharding import Journal, Outcome
 from agentbus.testing import Simulation
+from agentbus.transport import StreamSpec
+from agentbus.transports.memory import MemoryTransport
+from agentbus.transports.memory_broker import MemoryBroker
 
 from .world import CONFIG, JOB, Chain, batches, feed, outcome, plain_loop
 
@@ -109,3 +115,25 @@ def test_a_minority_that_is_cut_off_loses_its_shards_and_gets_work_again() -> No
         assert sum(shard.ignored for shard in found.shards) == 0
 
     Simulation(4, limit_s=300.0).run(scenario)
+
+
+class Noting(MemoryTransport):
+    """Keeps what streams it was asked for."""
+
+    def __init__(self, broker: MemoryBroker) -> None:
+        super().__init__(broker)
+        self.asked: list[StreamSpec] = []
+
+    async def ensure_stream(self, spec: StreamSpec, *, timeout_s: float = 5.0) -> None:
+        self.asked.append(spec)
+        await super().ensure_stream(spec, timeout_s=timeout_s)
+
+
+async def test_all_who_open_a_jobs_streams_ask_for_its_copies_and_for_no_end_of_age() -> None:
+    job = replace(JOB, replicas=3)
+    transport = Noting(MemoryBroker())
+    async with Node(transport=transport, agents={"w": Chain(job, config=CONFIG)}):
+        await Journal(transport, "default", job).ensure()
+    streams = [spec for spec in transport.asked if "_shard_chain_" in spec.name]
+    assert len(streams) == 4
+    assert {(spec.limits.replicas, spec.limits.max_age_s) for spec in streams} == {(3, 0.0)}
