@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import ClassVar
 
 from ..agent import Agent
 from ..behaviors import every, on, on_start, rpc
 from ..context import Context
 from ..errors import NotConnected, PayloadTooLarge
+from ..supervision import Supervision
 from .codec import Aggregate, EstimateReply, EstimateRequest, decode, encode, encode_estimate
 from .config import AggregationConfig, lan
 from .machine import Aggregation
@@ -22,13 +24,14 @@ class Aggregator(Agent):
     """Knows what all nodes' numbers are together: how many, their mean, variance, extrema and quantiles.
 
     Its node needs to know who else is there: host it beside `agentbus.membership.Membership`. All nodes that are to
-    take part host one, each under the same agent's name.
+    take part host one, each under the same agent's name. A failure of its own costs a message only: it keeps its part.
 
     Args:
         config: the knobs; all nodes of a realm should have the same. By default `lan()`.
     """
 
     version = "1.0.0"
+    supervision: ClassVar[Supervision] = Supervision(on_failure="resume")
 
     def __init__(self, config: AggregationConfig | None = None) -> None:
         self.config = config or lan()

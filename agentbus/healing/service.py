@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
+from typing import ClassVar
 
 from ..agent import Agent
 from ..behaviors import every, on, on_start, on_stop, rpc
@@ -17,6 +18,7 @@ from ..errors import AgentBusError, PayloadTooLarge
 from ..faults import Fault, PeerEvent
 from ..peers import PeerId, Standing
 from ..subjects import check_name
+from ..supervision import Supervision
 from .codec import (
     HealingAction,
     PlanReply,
@@ -79,6 +81,7 @@ class Healer(Agent):
     """Heals: quarantine, restart, re-host, shed, probation, rejoin, by the rules of a policy.
 
     It is a `StandingView`: give it to whoever has to know whom to trust. Give all nodes equal policies and configs.
+    A failure of its own costs a message only: it keeps what it knows, and so does who was given it.
 
     Args:
         policy: the rules; by default those of `Policy`.
@@ -90,6 +93,8 @@ class Healer(Agent):
             follows standing (`sharding`) moves by itself.
         load: how much a node has to do, for re-hosting by load; None: not known.
     """
+
+    supervision: ClassVar[Supervision] = Supervision(on_failure="resume")
 
     def __init__(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import replace
+from typing import ClassVar
 
 from ..agent import Agent
 from ..behaviors import every, on, on_start, on_stop, rpc
@@ -22,6 +23,7 @@ from ..faults import (
     PeerEventKind,
 )
 from ..peers import PeerView
+from ..supervision import Supervision
 from .codec import (
     Gossip,
     Join,
@@ -60,12 +62,14 @@ class Membership(Agent):
     To the topic of its own node it publishes `PeerEvent` for each change, and `Fault` of kind ``"failed"`` for a node
     that has failed; with ``recovered`` when the same life of it is back. When a later life of its own name is at work
     (this process was taken for dead, and started again elsewhere), the `Fault` is about its own node, and it is silent.
+    A failure of its own costs a message only: it keeps what it knows, and nobody hears that it has left.
 
     Args:
         config: the knobs; all nodes of a realm should have the same. By default `lan()`.
     """
 
     version = "1.0.0"
+    supervision: ClassVar[Supervision] = Supervision(on_failure="resume")
 
     def __init__(self, config: MembershipConfig | None = None) -> None:
         self.config = config or lan()

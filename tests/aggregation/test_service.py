@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from agentbus import Context, on
 from agentbus.aggregation import Absolute, Aggregation, AggregationConfig, Aggregator, Summary, local
 from agentbus.aggregation.codec import Aggregate, EstimateReply, EstimateRequest, decode, encode
 from agentbus.aggregation.model import Contribute, Peers
@@ -112,3 +113,26 @@ def spoil(what: str) -> Aggregate:
 def test_what_makes_no_sense_is_not_read(what: str) -> None:
     assert decode(packet()) is not None
     assert decode(spoil(what)) is None
+
+
+class Clumsy(Aggregator):
+    """Some message makes it fail."""
+
+    @on(EstimateReply, topic="stumble")
+    async def stumble(self, message: EstimateReply, ctx: Context) -> None:
+        raise RuntimeError("a defect")
+
+
+async def stumbles(sim: Simulation) -> None:
+    aggregator = Clumsy(local())
+    node = await sim.node("n0", agents={"m": Membership(local_membership()), "aggregator": aggregator})
+    aggregator.contribute("load", 3.0)
+    await sim.sleep(10.0)
+    await node.publish(EstimateReply(), topic="stumble")
+    await sim.sleep(10.0)
+    reply = await node.request(EstimateRequest(name="load"), EstimateReply, to="aggregator", timeout_s=1.0)
+    assert reply.mean == 3.0
+
+
+def test_a_failure_of_its_own_costs_no_part() -> None:
+    Simulation(seed=2).run(stumbles)

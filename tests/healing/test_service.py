@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from agentbus import Agent, Context, PeerId
+from agentbus import Agent, Context, PeerId, on
 from agentbus.faults import FAILED, FALSE_ACCUSER, LYING, Fault
 from agentbus.healing import Healer, HealingConfig
-from agentbus.healing.codec import HealingAction, from_fault
+from agentbus.healing.codec import HealingAction, PlanReply, PlanRequest, from_fault
 from agentbus.healing.placement import rendezvous
 from agentbus.membership import Membership, local
 from agentbus.messages import full_name
@@ -285,3 +285,34 @@ def test_random_faults_leave_most_of_the_fleet_at_work() -> None:
         assert most == 3
 
     Simulation(12).run(scenario)
+
+
+class Clumsy(Healer):
+    """Some message makes it fail."""
+
+    @on(PlanReply, topic="stumble")
+    async def stumble(self, message: PlanReply, ctx: Context) -> None:
+        raise RuntimeError("a defect")
+
+
+def test_a_failure_of_its_own_makes_it_forget_nothing() -> None:
+    async def scenario(sim: Simulation) -> None:
+        healer = Clumsy(config=HealingConfig.local())
+        nodes = [await sim.node(f"n{index}", agents=[Membership(local())]) for index in range(5)]
+        here = await sim.node("here", agents={"m": Membership(local()), "healer": healer})
+        await sim.until(lambda: len(here.peers.alive()) >= 6)
+        fault = Fault(kind=LYING, agent="w", node="n1", epoch=nodes[1].epoch, witnesses=["n2", "n3"])
+        await here.publish(fault, topic="here")
+        liar = PeerId("w", nodes[1].epoch)
+        await sim.until(lambda: healer.standing(liar) is Standing.QUARANTINED, timeout_s=5.0)
+        for _ in range(5):
+            await here.publish(PlanReply(), topic="stumble")
+            await sim.sleep(0.5)
+        assert healer.standing(liar) is Standing.QUARANTINED
+        assert here.statistics().agents["healer"].restarts == 0
+        preview = await here.request(
+            PlanRequest(kind=LYING, agent="w", node="n2"), PlanReply, to="healer", timeout_s=1.0
+        )
+        assert preview.actions
+
+    Simulation(33).run(scenario)

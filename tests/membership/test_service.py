@@ -192,3 +192,25 @@ def test_forty_nodes_of_25_agents_come_together_and_half_of_them_go() -> None:
             sim.crash(f"n{number}")
 
     Simulation(8).run(scenario)
+
+
+class Clumsy(Membership):
+    """Some message makes it fail."""
+
+    @on(MembersReply, topic="stumble")
+    async def stumble(self, message: MembersReply, ctx: Context) -> None:
+        raise RuntimeError("a defect")
+
+
+def test_a_failure_of_its_own_costs_no_member_its_place() -> None:
+    async def scenario(sim: Simulation) -> None:
+        nodes = [await sim.node(f"n{number}", agents=[Clumsy(local()), Ear()]) for number in range(3)]
+        await sim.until(lambda: all(len(nodes_of(node)) == 3 for node in nodes), timeout_s=3.0)
+        for _ in range(5):
+            await nodes[0].publish(MembersReply(), topic="stumble")
+            for _ in range(20):
+                await sim.sleep(0.05)
+                assert all(len(nodes_of(node)) == 3 for node in nodes)
+        assert {kind for _, _, kind, _ in Ear.heard} == {"joined"}
+
+    Simulation(31).run(scenario)
