@@ -55,7 +55,19 @@ def default_name(kind: type[Agent]) -> str:
 def again(agent: Agent) -> Agent:
     """A fresh instance of the agent's class, made of the arguments it was first made of."""
     args, kwargs = vars(agent)["__made_of__"]
-    return type(agent)(*args, **kwargs)
+    fresh = type(agent)(*args, **kwargs)
+    vars(agent)["__followed_by__"] = fresh
+    return fresh
+
+
+def present(agent: Agent) -> Agent:
+    """The instance that stands for this one now: itself, or what it was built again as."""
+    now = agent
+    while (fresh := vars(now).get("__followed_by__")) is not None:
+        now = fresh
+    if now is not agent:
+        vars(agent)["__followed_by__"] = now  # those between are kept by nobody
+    return now
 
 
 def is_hosted(agent: Agent) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from structlog.typing import FilteringBoundLogger
 
+from ..agent import Agent, present
 from ..peers import PeerId
 from .config import DetectionConfig
 from .verdicts.model import Case, Finding, Reproduce
@@ -34,7 +35,7 @@ class Reproductions:
     """One node's.
 
     Args:
-        reproducers: by kind of fault.
+        reproducers: by kind of fault. Of an agent that was built again the present instance is asked.
         config: the knobs.
         log: for what goes wrong.
         tell: called with what was found.
@@ -92,12 +93,13 @@ class Reproductions:
         await self._tell(case, await self._look(case))
 
     async def _look(self, case: Case) -> Finding:
-        reproducer = self._reproducers.get(case.kind)
-        if reproducer is None:
+        given = self._reproducers.get(case.kind)
+        if given is None:
             return Finding.UNKNOWN
+        reproducer: Any = present(given) if isinstance(given, Agent) else given
         try:
             async with asyncio.timeout(self._config.reproduce_s):
-                said = await reproducer.reproduce(case.kind, case.accused, case.evidence)
+                said: Said = await reproducer.reproduce(case.kind, case.accused, case.evidence)
             return Finding(said.value)
         except TimeoutError:
             self._log.warning("reproduction took too long", kind=case.kind, evidence=case.evidence)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
-from agentbus import PeerId
-from agentbus.detection import Detection
+from agentbus import Agent, Context, PeerId, on
+from agentbus.detection import Detection, quorum_of
 from agentbus.detection.codec import VoteMessage, from_vote, to_vote
 from agentbus.detection.verdicts import Case, Finding, Vote, Witness
-from agentbus.faults import FALSE_ACCUSER
+from agentbus.faults import FALSE_ACCUSER, Fault
 from agentbus.testing import Simulation
 
 from .fleet import LYING, Fleet, Truth
@@ -292,3 +293,42 @@ def test_a_vote_is_the_same_after_the_wire() -> None:
         )
         assert from_vote(VoteMessage.FromString(to_vote(said).SerializeToString())) == said
     assert from_vote(VoteMessage()).finding is Finding.UNKNOWN
+
+
+class Hosted(Agent):
+    """A reproducer that is an agent: built again when it fails."""
+
+    built: ClassVar[int] = 0
+    asked: ClassVar[list[int]] = []
+
+    def __init__(self) -> None:
+        Hosted.built += 1
+        self.number = Hosted.built
+
+    async def reproduce(self, kind: str, accused: PeerId, evidence: str) -> Finding:
+        self.asked.append(self.number)
+        return Finding.CONFIRMED
+
+    @on(Fault, topic="stumble")
+    async def stumble(self, fault: Fault, ctx: Context) -> None:
+        raise RuntimeError("a defect")
+
+
+def test_a_reproducer_that_was_built_again_is_asked_in_its_present_instance() -> None:
+    Hosted.built, Hosted.asked = 0, []
+
+    async def scenario(sim: Simulation) -> None:
+        fleet = Fleet(sim, replace(quorum_of(1), watch=None))
+        for number in range(4):
+            hosted = fleet.reproducers[f"n-{number}"] = Hosted()
+            await fleet.add(f"n-{number}", more={"hosted": hosted})
+        await fleet.settle()
+        for built in (8, 12):
+            await fleet.nodes["n-0"].publish(Fault(), topic="stumble")
+            await sim.until(lambda built=built: Hosted.built == built, timeout_s=5.0)
+        await fleet.accuse("n-0", "n-1", "wrong/1")
+        await sim.until(lambda: fleet.all_told(LYING, "n-1"), timeout_s=5.0)
+        assert Hosted.asked
+        assert min(Hosted.asked) > 8
+
+    Simulation(12, limit_s=200).run(scenario)
