@@ -151,6 +151,8 @@ class HealingMachine:
     def _trouble(self, trouble: Trouble, now: float) -> list[Effect]:
         life = trouble.life
         requested = trouble.kind == FAILED and self._restarting.get(life.node, (0, 0.0))[0] == life.epoch
+        if self.knowledge.is_over(life):
+            return self._condemn(trouble, now)
         if self._is_known(trouble, now):
             return []
         self._heard.pop(trouble.id, None)
@@ -171,15 +173,25 @@ class HealingMachine:
         return self._execute(trouble, steps, now, now)
 
     def _is_known(self, trouble: Trouble, now: float) -> bool:
-        """It is heard again, or it is about a life that is over or that this node has refused already for a fault that
-        it heard of itself. Who was only told to refuse it has not planned what else is to be done."""
+        """It is heard again, or it is about a life that this node has refused already for a fault that it heard of
+        itself. Who was only told to refuse it has not planned what else is to be done."""
         life = trouble.life
-        if self.knowledge.is_over(life) or now - self._heard.get(trouble.id, -1e18) < self.config.repeat_s:
+        if now - self._heard.get(trouble.id, -1e18) < self.config.repeat_s:
             return True
         belief = self.knowledge.belief(life)
         if trouble.kind == FAILED or belief is None or belief.standing is not Standing.QUARANTINED:
             return False
         return any(heard.endswith(f"/{life}") for heard in self._heard)
+
+    def _condemn(self, trouble: Trouble, now: float) -> list[Effect]:
+        """The life is over, but not what it has done: if it is to be quarantined, its work is refused from now on."""
+        try:
+            refused = any(isinstance(action, Quarantine) for _, action in self._plan(trouble, now))
+        except Exception:  # a rule of the user's
+            refused = False
+        if trouble.kind == FAILED or not refused or self.config.dry_run:
+            return []
+        return self._act(trouble, "over", Quarantine(), now, now)
 
     def _over(self, trouble: Trouble) -> list[Effect]:
         """The fault is over: what is spared because of it is spared no longer. Probation goes on, quarantine too."""
@@ -339,7 +351,8 @@ class HealingMachine:
 
     def _told(self, event: Told, now: float) -> list[Effect]:
         belief, life = event.belief, event.belief.life
-        if self.config.dry_run or self.knowledge.is_over(life) or event.by in {life.node, self.me}:
+        over, refused = self.knowledge.is_over(life), belief.standing is Standing.QUARANTINED
+        if self.config.dry_run or event.by in {life.node, self.me} or (over and not refused):
             return []
         if event.by not in self.knowledge.alive or event.by in self.knowledge.quarantined_nodes():
             return []
@@ -348,10 +361,11 @@ class HealingMachine:
         if len(witnesses) < self.config.voices() or not self._voices.adds(belief, known):
             return []
         trouble = Trouble(kind=belief.kind, life=life, reason=belief.reason, witnesses=witnesses)
-        action: Action = Quarantine() if belief.standing is Standing.QUARANTINED else Probation()
-        if self._refusal(trouble, action, self._out(), now) or not self.knowledge.believe(belief):
+        action: Action = Quarantine() if refused else Probation()
+        refusal = "" if over else self._refusal(trouble, action, self._out(), now)  # the dead harm nobody's quorum
+        if refusal or not self.knowledge.believe(belief):
             return []
-        if action.takes_out:
+        if action.takes_out and not over:
             self._limits.take(trouble, now)
         self.knowledge.remember(trouble.kind, life, now)
         return [Log(record=record_of(trouble, action, "told", outcome_of(belief, now))), Tell(belief=belief)]

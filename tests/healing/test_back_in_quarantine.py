@@ -1,10 +1,12 @@
-"""A life in quarantine that had seemed to be gone, and is back: it still has to begin a new one."""
+"""A life in quarantine that is back has to begin a new one; what one that is over has done stays refused."""
 
 from __future__ import annotations
 
-from agentbus.faults import LYING
+from agentbus.faults import LYING, SLOW
+from agentbus.healing import HealingConfig
 from agentbus.healing.machine import HealingMachine
-from agentbus.healing.model import Arrived, Effect, Gone, Perform, Restart, Tick
+from agentbus.healing.model import Arrived, Belief, Effect, Gone, Perform, Restart, Tick, Told
+from agentbus.peers import Standing
 
 from .test_machine import NODES, machine, trouble
 
@@ -36,3 +38,32 @@ def test_it_is_asked_again() -> None:
     made.handle(Gone(node="n3", epoch=accused.life.epoch), over_s)
     anew = made.handle(Arrived(node="n3", epoch=accused.life.epoch + 1), over_s)
     assert restarts(made, anew, over_s, over_s + turns_s) == [], "a new life is not refused"
+
+
+def test_what_a_life_that_is_over_has_done_is_refused_all_the_same() -> None:
+    made = machine()
+    accused = trouble(LYING, "n3")
+    made.handle(Arrived(node="n3", epoch=accused.life.epoch + 1), 0.5)
+    effects = made.handle(accused, 1.0)
+    assert made.knowledge.standing(accused.life.peer) is Standing.QUARANTINED
+    assert not [one for one in effects if isinstance(one, Perform)], "there is nobody to restart"
+    assert made.knowledge.quarantined_nodes() == set()
+    slow = trouble(SLOW, "n4")
+    made.handle(Arrived(node="n4", epoch=slow.life.epoch + 1), 0.5)
+    assert made.handle(slow, 1.0) == []
+
+
+def test_a_newcomer_is_told_of_lives_that_are_over() -> None:
+    made = machine(HealingConfig(faulty=1))
+    life = trouble(LYING, "n3").life
+    made.handle(Arrived(node="n3", epoch=life.epoch + 1), 0.5)
+    belief = Belief(life=life, standing=Standing.QUARANTINED, kind=LYING)
+    made.handle(Told(belief=belief, by="n1"), 1.0)
+    assert made.knowledge.standing(life.peer) is Standing.TRUSTED, "of one voice"
+    made.handle(Told(belief=belief, by="n2"), 1.0)
+    assert made.knowledge.standing(life.peer) is Standing.QUARANTINED
+    doubted = Belief(life=trouble(SLOW, "n5").life, standing=Standing.PROBATION, kind=SLOW)
+    made.handle(Arrived(node="n5", epoch=doubted.life.epoch + 1), 0.5)
+    for by in ("n1", "n2"):
+        made.handle(Told(belief=doubted, by=by), 1.0)
+    assert made.knowledge.standing(doubted.life.peer) is Standing.TRUSTED

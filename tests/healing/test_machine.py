@@ -76,7 +76,7 @@ class AnyFleet(RuleBasedStateMachine):
         before = set(self.machine._out())
         effects = self.machine.handle(event, self.now)
         after = set(self.machine._out())
-        if after - before:
+        if after - before and not isinstance(event, Arrived):  # one that is back in a refused life was taken out before
             fleet = len(self.machine.knowledge.alive.keys() | before | after)
             assert len(after) <= max(self.config.may_be_out(fleet), len(before))
         for effect in effects:
