@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence, Set
 from dataclasses import asdict
 from functools import partial
 
@@ -17,7 +18,7 @@ from .recorder import Recorder
 from .relay import Relay
 from .timeline import Injection, Timeline, What
 
-CALM_S = 20.0
+CALM_S = 60.0
 """Seconds within which everybody should be at work again before the next fault."""
 
 
@@ -54,7 +55,7 @@ class Faults:
             "partition": self._partition,
         }
         for kind in self._plan.faults:
-            await self._calm()
+            await self._calm(self._plan.behind if kind == "partition" else ())
             fault = await ways[kind]()
             await self._recorder.until(partial(self._is_healed, fault), self._plan.patience_s)
 
@@ -125,22 +126,21 @@ class Faults:
     def _is_healed(self, fault: Injection) -> bool:
         return outcome(self._recorder.timeline, fault).healed
 
-    async def _calm(self) -> None:
-        """Until every agent is up, and every shard has been in the hands of one that is for a while."""
-        await self._recorder.until(self._is_calm, CALM_S)
+    async def _calm(self, at_work: Sequence[str]) -> None:
+        """Until every agent is up, and every shard has been in the hands of one that is for a while; one of `at_work`,
+        if there are any, has some."""
+        await self._recorder.until(partial(self._is_calm, frozenset(at_work)), CALM_S)
 
-    def _is_calm(self) -> bool:
+    def _is_calm(self, at_work: Set[str]) -> bool:
         timeline, holders = self._recorder.timeline, self._recorder.holders
         up = {name for name, state in self._recorder.states.items() if state in (State.WELL, State.PROBATION)}
         now = self._recorder.now()
         moved_s = _last(timeline, What.CLAIMED)
         came_s = _last(timeline, What.UP, What.LIFTED)
         quiet = now - moved_s > self._plan.rest_s and now - came_s > self._plan.settle_s
+        held = len(holders) == self._plan.shards and set(holders.values()) <= up
         return (
-            quiet
-            and len(up) == len(timeline.nodes)
-            and len(holders) == self._plan.shards
-            and set(holders.values()) <= up
+            quiet and held and len(up) == len(timeline.nodes) and (not at_work or bool(at_work & set(holders.values())))
         )
 
 
