@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from .peers import Peer, PeerId, PeerView
     from .running import run
     from .specs import Backoff, Endpoint
+    from .stored import StreamLimits
     from .supervision import Supervision
-    from .transport import StreamLimits
 
 __all__ = [
     "Agent",
@@ -89,8 +89,8 @@ if not TYPE_CHECKING:  # a checker that saw these would believe that every name 
         "peers": ("Peer", "PeerId", "PeerView"),
         "running": ("run",),
         "specs": ("Backoff", "Endpoint"),
+        "stored": ("StreamLimits",),
         "supervision": ("Supervision",),
-        "transport": ("StreamLimits",),
     }
     _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 

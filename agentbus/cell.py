@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
 from contextlib import suppress
-from typing import Literal, Protocol
+from typing import Literal
 
 from structlog.typing import FilteringBoundLogger
 
@@ -25,52 +24,23 @@ from .context import Context
 from .discovery import describe
 from .durable import DurableWorker
 from .errors import AgentStopped, Closed
+from .hosting import Hosting
 from .inbound import Inbound
-from .intake import Intake, Realm
+from .intake import Intake
 from .messages import said
-from .middleware import Handler, Middleware, stack
+from .middleware import Handler, stack
 from .peers import PeerView
 from .port import Port
-from .reporting import Reporting
 from .specs import Behaviors, OnSpec, RpcSpec
 from .statistics import AgentStatistics, Counters, NodeStatistics
 from .supervision import Decision, Escalate, Restart, Resume, Supervision, decide, recent
 from .ticking import Ticker, call
-from .worker import EventWorker, Worker, failure_of
+from .worker import EventWorker, Worker, failure_of, settle
 
 HOOK_S = 5.0
 """Seconds that `@on_stop` may take."""
 
 State = Literal["new", "starting", "running", "restarting", "stopping", "stopped", "failed"]
-
-
-class Hosting(Realm, Protocol):
-    """The node's side of a cell."""
-
-    name: str
-    epoch: int
-    middleware: tuple[Middleware, ...]
-    reporting: Reporting
-
-    @property
-    def log(self) -> FilteringBoundLogger: ...
-    @property
-    def peers(self) -> PeerView: ...
-    def statistics(self) -> NodeStatistics:
-        """The node's counts."""
-        ...
-
-    def adopt(self, agent: Agent) -> None:
-        """Told of each instance before it starts."""
-        ...
-
-    def make_rng(self, name: str) -> random.Random:
-        """A source of chance for the agent of that name."""
-        ...
-
-    def agent_ended(self, agent: str, error: AgentStopped | None, escalate: bool) -> None:
-        """Supervision gave the agent up."""
-        ...
 
 
 class AgentCell:
@@ -303,7 +273,7 @@ class AgentCell:
         self._restarts = (*recent(self._policy, self._restarts, now), now)
 
     async def _restart(self, delay_s: float) -> None:
-        await settle([*self.tasks(), *(ticker.task for ticker in self._tickers)])
+        await settle([*self.tasks(), *(ticker.task for ticker in self._tickers)], HOOK_S)
         await self._run_stop_hooks()
         await asyncio.sleep(delay_s)
         self.state = "starting"
@@ -375,7 +345,7 @@ class AgentCell:
         for ticker in self._tickers:
             ticker.task.cancel()
         ticks = [ticker.task for ticker in self._tickers]
-        await settle([*self.tasks(), *ticks, *([self._lifecycle] if self._lifecycle else [])])
+        await settle([*self.tasks(), *ticks, *([self._lifecycle] if self._lifecycle else [])], HOOK_S)
         self.drop_waiting()  # what a handler that was cut off had left of its frame
         if self.state == "stopping":
             await self._run_stop_hooks()
@@ -422,10 +392,3 @@ class AgentCell:
                 **{name: counters.copy() for name, counters in self.ticks.items()},
             },
         )
-
-
-async def settle(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Waits until cancelled tasks have ended, within `HOOK_S`; their failures were reported where they happened."""
-    waiting = [task for task in tasks if task is not asyncio.current_task()]
-    if waiting:
-        await asyncio.wait(waiting, timeout=HOOK_S)

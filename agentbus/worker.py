@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Protocol
 
 from google.protobuf.message import DecodeError, Message
@@ -53,6 +54,13 @@ def failure_of(raised: BaseException) -> Exception | None:
         failure = RuntimeError(f"{type(raised).__name__}: {said(raised)}")
     failure.__cause__ = raised
     return failure
+
+
+async def settle(tasks: Iterable[asyncio.Task[None]], timeout_s: float) -> None:
+    """Waits until cancelled tasks have ended, but for its own; their failures were reported where they happened."""
+    waiting = [task for task in tasks if task is not asyncio.current_task()]
+    if waiting:
+        await asyncio.wait(waiting, timeout=timeout_s)
 
 
 class Host(Surroundings, Protocol):
