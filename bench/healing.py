@@ -15,6 +15,7 @@ import asyncio
 import json
 import math
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -176,6 +177,7 @@ class Result:
             (answer.lost, "records lost"),
             (answer.twice, "records counted twice"),
             (answer.differing, "records differ"),
+            (self.verdict.unverified, "batches never verified"),
             (self.false_alarms, "nodes blamed for nothing"),
             (self.leases_lost if arm.keeps_leases else 0, "leases lost by live holders"),
         ):
@@ -282,6 +284,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measures, prints and writes; returns the exit status."""
     asked = arguments(argv)
     configure("error")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the run in order, and its processes with it
     console = Console(width=None if sys.stdout.isatty() else 220)
     telemetry = load(None, limit=RECORDS)
     plan = Plan(records=telemetry.records, source=telemetry.source, seed=asked.seed, settle_s=3.5, rest_s=1.0)

@@ -35,10 +35,12 @@ class Observer(Agent):
 
     def __init__(self, recorder: Recorder) -> None:
         self.recorder = recorder
+        self.epochs: dict[str, int] = {}  # the newest life of each node
 
     @on(PeerEvent)
     async def belief(self, event: PeerEvent, ctx: Context) -> None:
         """A node believes something of another."""
+        self.epochs[event.node] = max(event.epoch, self.epochs.get(event.node, 0))
         what = BELIEFS.get(event.kind)
         if what is not None and event.node != ctx.topic:
             self.recorder.add(what, who=ctx.topic, about=event.node, text=event.reason)
@@ -52,7 +54,8 @@ class Observer(Agent):
 
     @on(HealingAction)
     async def healing(self, action: HealingAction, ctx: Context) -> None:
-        """A node has done something about a fault, or seen that it need not."""
-        if action.action != "none":
+        """A node has done something about a fault, or seen that it need not. That it refuses what a life had done that
+        is over, a newcomer say, is no news."""
+        if action.action != "none" and action.epoch >= self.epochs.get(action.node, 0):
             text = f"{action.action} ({action.outcome})" if action.outcome else action.action
             self.recorder.add(What.ACTED, who=action.by, about=action.node, text=text)
