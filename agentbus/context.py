@@ -115,6 +115,12 @@ class Context(Speaker):
         return self._inbound.frame.source if self._inbound else ""
 
     @property
+    def sender_epoch(self) -> int:
+        """The life of the node that sent the message; 0 for a foreign client's, and outside a message."""
+        inbound = self._inbound
+        return inbound.frame.epoch if inbound and inbound.frame.source else 0
+
+    @property
     def message_id(self) -> str:
         """``sender:epoch:sequence`` of the message; empty for a foreign client's, and outside a message."""
         inbound = self._inbound

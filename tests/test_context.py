@@ -27,7 +27,19 @@ class Curious(Agent):
         self.notes = notes
 
     def note(self, ctx: Context, **more: Any) -> None:
-        names = ("me", "node", "epoch", "realm", "sender", "message_id", "subject", "topic", "hops", "trace")
+        names = (
+            "me",
+            "node",
+            "epoch",
+            "realm",
+            "sender",
+            "sender_epoch",
+            "message_id",
+            "subject",
+            "topic",
+            "hops",
+            "trace",
+        )
         said = {name: getattr(ctx, name) for name in names}
         self.notes.append({**said, "deadline_s": ctx.deadline_s, "delivery": ctx.delivery, "repr": repr(ctx), **more})
         ctx.log.info("noted")
@@ -70,6 +82,8 @@ async def test_a_context_says_who_and_what(url: str) -> None:
             assert start["now"] <= asyncio.get_running_loop().time()
             assert (event["sender"], event["topic"]) == ("n2", "hall.north")
             assert event["message_id"] == f"n2:{other.epoch}:1"
+            assert event["sender_epoch"] == other.epoch
+            assert start["sender_epoch"] == 0
             assert event["subject"] == "city.ev.examples-climate-v1-Reading.hall.north"
             await other.request(TargetRequest(), TargetReply, to="c", timeout_s=3.0)
             assert 2.5 < notes[2]["deadline_s"] <= 3.0
@@ -98,6 +112,7 @@ async def test_a_foreign_message_has_neither_sender_nor_id(url: str) -> None:
         bare.transport.send("default.ev.examples-climate-v1-Reading.x", Reading().SerializeToString())
         await until(lambda: len(notes) == 2)
         assert (notes[1]["sender"], notes[1]["message_id"], notes[1]["topic"]) == ("", "", "x")
+        assert notes[1]["sender_epoch"] == 0
         assert (notes[1]["hops"], notes[1]["deadline_s"]) == (0, None)
 
 

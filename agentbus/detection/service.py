@@ -258,8 +258,8 @@ class Detection(Agent):
 
     def _is_from(self, ctx: Context, node: str, epoch: int | None) -> bool:
         """Whether a message was sent by an agent, believed alive, of the node, and the life of it, that it names."""
-        life = int(ctx.message_id.split(":")[1]) if ctx.message_id else -1
-        if epoch is not None and life != epoch:
+        life = ctx.sender_epoch
+        if not life or (epoch is not None and life != epoch):
             return False
         return self._view is not None and self._view.node_of(PeerId(ctx.sender, life)) == node
 

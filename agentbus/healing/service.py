@@ -160,7 +160,7 @@ class Healer(Agent):
 
     @on(Fault, topic="{node}")
     async def _hear_fault(self, fault: Fault, ctx: Context) -> None:
-        if _epoch_of(ctx) != ctx.epoch:
+        if ctx.sender_epoch != ctx.epoch:
             ctx.log.warning("a fault told by another node was not believed", sender=ctx.sender, kind=fault.kind)
             return
         await self._look(ctx)
@@ -331,12 +331,12 @@ class Healer(Agent):
 
     @on(RestartRequest, topic="{node}")
     async def _restart_here(self, request: RestartRequest, ctx: Context) -> None:
-        if _epoch_of(ctx) == request.by_epoch:
+        if ctx.sender_epoch == request.by_epoch:
             await self._hosting.restart(request, ctx)
 
     @on(RehostRequest, topic="{node}")
     async def _rehost_here(self, request: RehostRequest, ctx: Context) -> None:
-        if _epoch_of(ctx) == request.by_epoch:
+        if ctx.sender_epoch == request.by_epoch:
             await self._hosting.rehost(request, ctx)
 
     def agrees(self, life: Life, ctx: Context) -> bool:
@@ -363,10 +363,4 @@ class Healer(Agent):
 
     def _is_from(self, ctx: Context, by: str, by_epoch: int) -> bool:
         """Whether a living, unquarantined node of that name and life has said it."""
-        return _epoch_of(ctx) == by_epoch and self.is_peer(by, by_epoch, ctx)
-
-
-def _epoch_of(ctx: Context) -> int:
-    """The life of the node that sent the message; 0 for a foreign client."""
-    parts = ctx.message_id.split(":")
-    return int(parts[1]) if len(parts) == 3 and parts[1].isdecimal() else 0
+        return ctx.sender_epoch == by_epoch and self.is_peer(by, by_epoch, ctx)

@@ -136,7 +136,8 @@ class ShardWorker(Agent):
 
     @on(ShardReport, topic="*.*")
     async def _hear_worker(self, report: ShardReport, ctx: Context) -> None:
-        if self._desk is not None and report.job == self.job.name:
+        said_by_itself = (report.agent, report.epoch) == (ctx.sender, ctx.sender_epoch)
+        if self._desk is not None and report.job == self.job.name and said_by_itself:
             self._desk.heard(from_report(report), ctx.now())
 
     @on(PeerEvent, topic="{node}")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agentbus import Node
+from agentbus import Agent, Context, Node, PeerId, every
 from agentbus.membership import Membership
 from agentbus.membership import local as fast
 from agentbus.sharding import Journal, Outcome
+from agentbus.sharding.codec import ShardReport
 from agentbus.testing import Simulation
 from agentbus.transport import StreamSpec
 from agentbus.transports.memory import MemoryTransport
@@ -115,6 +116,38 @@ def test_a_minority_that_is_cut_off_loses_its_shards_and_gets_work_again() -> No
         assert sum(shard.ignored for shard in found.shards) == 0
 
     Simulation(4, limit_s=300.0).run(scenario)
+
+
+class Forger(Agent):
+    """Reports in others' names."""
+
+    def __init__(self, victim: PeerId) -> None:
+        self.victim = victim
+
+    @every(0.1)
+    async def forge(self, ctx: Context) -> None:
+        name, epoch = self.victim.name, self.victim.epoch
+        report = ShardReport(job=JOB.name, agent=name, node="n0", epoch=epoch + 1)
+        await ctx.publish(report, topic=f"{JOB.name}.{name}")
+
+
+def test_a_report_in_anothers_name_is_not_believed() -> None:
+    async def scenario(sim: Simulation) -> None:
+        workers = [Chain(JOB, config=CONFIG) for _ in range(3)]
+        victim = await sim.node("n0", agents={"m": Membership(fast()), "w0": workers[0]})
+        forger = Forger(PeerId("w0", victim.epoch))
+        await sim.node("n1", agents={"m": Membership(fast()), "w1": workers[1], "f": forger})
+        await sim.sleep(1.0)
+        await sim.node("n2", agents={"m": Membership(fast()), "w2": workers[2]})
+        await sim.sleep(20.0)
+        held = [shard for worker in workers for shard in worker.held]
+        assert sorted(held) == list(range(JOB.shards))
+        for worker in workers:
+            desk = worker._desk
+            assert desk is not None
+            assert {candidate.peer.name for candidate in desk._fleet.candidates(0)} == {"w0", "w1", "w2"}
+
+    Simulation(41, limit_s=300.0).run(scenario)
 
 
 class Noting(MemoryTransport):
