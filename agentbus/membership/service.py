@@ -154,6 +154,9 @@ class Membership(Agent):
         if packet is None:
             ctx.log.debug("a packet of another version", topic=ctx.topic)
             return
+        if packet.epoch != ctx.sender_epoch:
+            ctx.log.debug("a packet in another's name", source=packet.source, sender=ctx.sender)
+            return
         swim = self.machine
         before = swim.next_deadline()
         effects = swim.handle(packet, ctx.now())

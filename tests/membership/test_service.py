@@ -194,6 +194,26 @@ def test_forty_nodes_of_25_agents_come_together_and_half_of_them_go() -> None:
     Simulation(8).run(scenario)
 
 
+def test_a_packet_in_anothers_name_is_not_heard() -> None:
+    async def scenario(sim: Simulation) -> None:
+        nodes = await start(sim, 3)
+        stranger = await sim.node("stranger")
+        word = nodes[2].epoch
+        for kind in range(1, 9):
+            said = Gossip(version=1, kind=kind, source="n1", epoch=nodes[1].epoch)  # pyright: ignore[reportArgumentType]
+            for state in (3, 4):  # failed, left
+                said.words.add(state=state, node="n2", epoch=word, incarnation=50, by=["n1"])  # pyright: ignore[reportArgumentType]
+            await stranger.publish(said, topic="n0")
+        join = Join(version=1)
+        join.word.state, join.word.node, join.word.epoch = 1, "n2", word + 1  # pyright: ignore[reportAttributeAccessIssue]
+        await stranger.publish(join, topic="join")
+        await sim.sleep(5.0)
+        assert all(len(nodes_of(node)) == 3 for node in nodes)
+        assert {kind for _, _, kind, _ in Ear.heard} == {"joined"}
+
+    Simulation(43).run(scenario)
+
+
 class Clumsy(Membership):
     """Some message makes it fail."""
 
