@@ -129,4 +129,5 @@ class Inspector(Generic[S]):
         evidence = evidence_of(self._journal.job.name, *key)
         self._ctx.log.warning("segment is wrong", author=str(link.author), evidence=evidence)
         with suppress(AgentBusError):
-            await self._accuse(link.author, link.node, evidence)
+            # What its claim says of its node is the author's word: another node's name would spare it the accusation.
+            await self._accuse(link.author, self._fleet.node_of(link.author) or link.node, evidence)

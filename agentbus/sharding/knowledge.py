@@ -58,6 +58,10 @@ class Fleet:
             if report.peer not in self._alive and now - when > FORGET_S:
                 del self._reports[name]
 
+    def node_of(self, peer: PeerId) -> str | None:
+        """Which node hosts that life; None when it is not believed alive."""
+        return self._alive.get(peer)
+
     def standing(self, peer: PeerId) -> Standing:
         """How far that life of that agent is to be trusted."""
         return Standing.TRUSTED if self._standing is None else self._standing.standing(peer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -114,6 +115,37 @@ def test_a_liar_is_found_out_and_its_work_is_done_again(
         assert all(node.statistics().agents[f"w{index}"].restarts == 0 for index, node in enumerate(nodes))
 
     Simulation(5, limit_s=300.0).run(scenario)
+
+
+class Disguised(Journal):
+    """Claims in the name of another node."""
+
+    async def append(self, shard: int, entry: Claim | Segment, *, expected: int, message_id: str) -> int:
+        if isinstance(entry, Claim):
+            entry = replace(entry, node="elsewhere")
+        return await super().append(shard, entry, expected=expected, message_id=message_id)
+
+
+def test_a_liar_that_names_another_node_is_accused_on_its_own() -> None:
+    async def scenario(sim: Simulation) -> None:
+        accused: set[tuple[str, str]] = set()
+
+        def accuse(kind: str, peer: PeerId, node: str, evidence: str) -> None:
+            accused.add((peer.name, node))
+
+        liar = WrongResults(JOB, config=CONFIG)
+        first = await sim.node("n0", agents={"m": Membership(fast()), "w0": liar})
+        assert liar._desk is not None
+        liar._desk._journal = Disguised(first.transport, "default", JOB)
+        await sim.sleep(3.0)
+        worker = Chain(JOB, config=CONFIG, accuse=accuse)
+        node = await sim.node("n1", agents={"m": Membership(fast()), "w1": worker})
+        await feed(node.transport, batches(40))
+        await sim.until(lambda: accused, timeout_s=10.0)
+        assert {one.node for one in worker.progress() if one.holder and one.holder.name == "w0"} == {"elsewhere"}
+        assert accused == {("w0", "n0")}
+
+    Simulation(10, limit_s=300.0).run(scenario)
 
 
 def test_who_goes_on_from_a_checkpoint_that_makes_it_fail_does_that_segment_again() -> None:
