@@ -65,9 +65,11 @@ class Desk(Generic[S]):
         self._fleet = Fleet(self._me, config, lambda: ctx.peers, standing)
         self._journal = Journal(ctx.transport, ctx.realm, job, limits=config.limits, timeout_s=config.commit_s)
         self._logs = {shard: ShardLog() for shard in range(job.shards)}
-        self._inspector = Inspector(work, ctx, self._journal, self._logs, self._fleet, config, accuse)
+        self._condemned: set[Key] = set()  # found to be no ground to build on, by this worker itself
+        self._inspector = Inspector(
+            work, ctx, self._journal, self._logs, self._fleet, config, accuse, self._condemned.add
+        )
         self._ownership = Ownership(self._me, job, config, ctx.now() + config.report_s)
-        self._unreadable: set[Key] = set()
         self._holdings: dict[int, tuple[Holding[S], asyncio.Task[None]]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._following: Consumption | None = None
@@ -195,7 +197,7 @@ class Desk(Generic[S]):
             run_id=f"{ctx.rng.getrandbits(64):016x}",
             allowed=lambda: self._fleet.trusted(self._me),
             rewind=lambda: self._rewind(shard),
-            unreadable=lambda sequence: self._unreadable.add((shard, sequence)),
+            unreadable=lambda sequence: self._condemned.add((shard, sequence)),
             logger=ctx.log,
         )
         self._put_down(shard, "acquired again")
@@ -226,7 +228,7 @@ class Desk(Generic[S]):
 
     def _rewind(self, shard: int) -> int | None:
         return self._logs[shard].suspect(
-            lambda link: not self._fleet.trusted(link.author) or (shard, link.sequence) in self._unreadable,
+            lambda link: not self._fleet.trusted(link.author) or (shard, link.sequence) in self._condemned,
             self._config.liars,
             self._fleet.trusted,
         )
@@ -241,7 +243,7 @@ class Desk(Generic[S]):
         link = log.link(sequence)
         if link is not None:
             self._moved_s[shard] = self._ctx.now()
-            if link.author.name != self._me.name:
+            if link.author != self._me:  # an earlier life of its own may have lied
                 self._inspector.seen(shard, sequence)
         elif counts:
             self._nudged = True

@@ -35,6 +35,7 @@ class Inspector(Generic[S]):
         fleet: who is to be trusted.
         config: the knobs.
         accuse: told of segments that are wrong.
+        give_up: told of those that are still there though nobody is left who could be convicted of them.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Inspector(Generic[S]):
         fleet: Fleet,
         config: ShardConfig,
         accuse: Accusation,
+        give_up: Callable[[Key], None],
     ) -> None:
         self._ctx = ctx
         self._me = PeerId(ctx.me, ctx.epoch)
@@ -54,6 +56,7 @@ class Inspector(Generic[S]):
         self._fleet = fleet
         self._config = config
         self._accuse = accuse
+        self._give_up = give_up
         self._recomputation = Recomputation(work, journal)
         self._checks = Checks(config, ctx.rng.random)
         self._to_accuse: dict[Key, None] = {}
@@ -78,7 +81,7 @@ class Inspector(Generic[S]):
             while self._to_accuse:
                 key = next(iter(self._to_accuse))
                 del self._to_accuse[key]
-                await self._tell_wrong(key)
+                await self._tell_wrong(key, again=True)
             key = self._checks.next()
             if key is not None:
                 self._wake.set()
@@ -112,22 +115,27 @@ class Inspector(Generic[S]):
         return self._logs[key[0]].link(key[1])
 
     async def _check(self, key: Key) -> None:
-        if not self._needed(key):
+        link = self._link(key)
+        if link is None or not self._needed(key):
             return
         shard, sequence = key
         finding = await self._recomputation.judge(shard, sequence)
-        if finding is Finding.DENIED:
+        if finding is Finding.DENIED and link.author.name != self._me.name:
             await self._journal.attest(shard, Attest(segment=sequence, by=self._me))
         self._checks.found(key, finding)
         if finding is Finding.CONFIRMED:
             await self._tell_wrong(key)
 
-    async def _tell_wrong(self, key: Key) -> None:
+    async def _tell_wrong(self, key: Key, *, again: bool = False) -> None:
         link = self._link(key)
         if link is None:
+            return
+        node = self._fleet.node_of(link.author)
+        if node is None and again:
+            self._give_up(key)  # a life that is over is convicted of nothing
             return
         evidence = evidence_of(self._journal.job.name, *key)
         self._ctx.log.warning("segment is wrong", author=str(link.author), evidence=evidence)
         with suppress(AgentBusError):
             # What its claim says of its node is the author's word: another node's name would spare it the accusation.
-            await self._accuse(link.author, self._fleet.node_of(link.author) or link.node, evidence)
+            await self._accuse(link.author, node or link.node, evidence)

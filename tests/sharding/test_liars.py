@@ -148,6 +148,32 @@ def test_a_liar_that_names_another_node_is_accused_on_its_own() -> None:
     Simulation(10, limit_s=300.0).run(scenario)
 
 
+@pytest.mark.parametrize("names", [["w0"], ["w0", "w1", "w2"], ["w1", "w2", "w3", "w4"]])
+def test_what_a_liar_leaves_behind_that_died_before_it_was_convicted_is_done_again(names: list[str]) -> None:
+    inputs = batches(40)
+
+    async def scenario(sim: Simulation) -> None:
+        first = await sim.node("n0", agents={"m": Membership(fast()), "w0": WrongResults(JOB, config=CONFIG)})
+        await feed(first.transport, inputs)
+        reader = await sim.node("reader")
+        while not (await outcome(reader.transport)).complete:
+            await sim.sleep(0.1)
+        sim.crash("n0")
+        await sim.sleep(1.0)
+        # Nobody that is there has ever seen the liar; one may be its next life, which is honest.
+        for name in names:
+            await sim.node(f"home-of-{name}", agents={"m": Membership(fast()), name: Chain(JOB, config=CONFIG)})
+        deadline = sim.now() + 60.0
+        while (await outcome(reader.transport)).results() != plain_loop(inputs):
+            assert sim.now() < deadline
+            await sim.sleep(0.5)
+        while len(names) > 2 and (await outcome(reader.transport)).unverified:
+            assert sim.now() < deadline
+            await sim.sleep(0.5)
+
+    Simulation(11, limit_s=300.0).run(scenario)
+
+
 def test_who_goes_on_from_a_checkpoint_that_makes_it_fail_does_that_segment_again() -> None:
     inputs = batches(80)
 
