@@ -6,7 +6,7 @@ Each node hosts one. It hears the hall's `Fault` of its own node only; what othe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import ClassVar
@@ -257,17 +257,14 @@ class Healer(Agent):
                     told = to_belief(effect.belief, ctx.now())
                     await ctx.publish(StandingTold(standing=told, by=ctx.node, by_epoch=ctx.epoch))
             case Perform():
-                self._start(self._perform(effect, ctx), f"healing: {effect.action.name} {effect.trouble.life}", ctx)
+                self._start(effect, ctx)
 
-    def _start(self, work: Awaitable[None], name: str, ctx: Context) -> None:
-        if len(self._tasks) >= MAX_EFFECTS:
+    def _start(self, perform: Perform, ctx: Context) -> None:
+        name = f"healing: {perform.action.name} {perform.trouble.life}"
+        if len(self._tasks) >= MAX_EFFECTS:  # its turn comes again
             ctx.log.warning("too much is being healed at once", dropped=name)
             return
-
-        async def run() -> None:
-            await work
-
-        task = asyncio.get_running_loop().create_task(run(), name=name)
+        task = asyncio.get_running_loop().create_task(self._perform(perform, ctx), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

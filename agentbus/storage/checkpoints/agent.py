@@ -2,7 +2,7 @@
 
 A state belongs to an agent's name in its realm: whoever starts an agent of that name, on whatever node, goes on from
 its newest checkpoint, and saves that again at once. So of two that run at the same time the one that started last may
-save; the other's next save fails it with `Conflict`, and its supervision decides (restarted, it is the last one).
+save; the other goes on without being kept: each of its saves fails with `Conflict`, which is counted and logged.
 """
 
 from __future__ import annotations
