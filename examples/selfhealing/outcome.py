@@ -35,6 +35,7 @@ class Outcome:
         replayed: records that had been committed and were done again.
         false_alarms: nodes that were blamed though nothing had been done to them.
         fenced: victims that found out that a shard is another's.
+        blamed: what was said of those first.
         leases_lost: shards that others, who were alive and well, would have kept.
         wrong: victims that have published something wrong.
         each_s: for each victim, seconds from its own first wrong score (a liar's; else from the fault) until it was
@@ -50,6 +51,7 @@ class Outcome:
     replayed: int = 0
     false_alarms: int = 0
     fenced: int = 0
+    blamed: tuple[str, ...] = ()
     leases_lost: int = 0
     wrong: int = 0
     each_s: Mapping[str, float] = field(default_factory=dict[str, float])
@@ -82,7 +84,8 @@ class _Case:
         self.from_s = self._takes_effect_s()
 
     def outcome(self) -> Outcome:
-        blamed = {event.about for event in self._of(What.FAILED, What.CONVICTED)} - self.victims
+        alarms = [event for event in self._of(What.FAILED, What.CONVICTED) if event.about not in self.victims]
+        blamed = {event.about: event.sentence() for event in reversed(alarms)}
         replayed = sum(event.records for event in self._of(What.CLAIMED))
         fenced = {event.who for event in self._of(What.FENCED, What.REFUSED)} & self.victims
         if self.from_s is None:
@@ -97,6 +100,7 @@ class _Case:
             replayed=replayed,
             false_alarms=len(blamed),
             fenced=len(fenced),
+            blamed=tuple(blamed.values()),
             leases_lost=sum(1 for event in self._of(What.FENCED) if event.who in self.others),
             wrong=len({event.who for event in self._of(What.COMMITTED) if not event.right} & self.victims),
             each_s=self._each_s(),

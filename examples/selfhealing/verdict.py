@@ -116,6 +116,7 @@ def _fault(outcome: Outcome) -> dict[str, Any]:
         "replayed": outcome.replayed,
         "false_alarms": outcome.false_alarms,
         "fenced": outcome.fenced,
+        "blamed": list(outcome.blamed),
         "leases_lost": outcome.leases_lost,
         "each_s": dict(outcome.each_s),
         "healed": outcome.healed,

@@ -81,6 +81,7 @@ def test_somebody_who_is_blamed_for_nothing_is_counted_and_the_fault_is_not_heal
     story.all(13.0, What.JOINED, "a")
     found = outcome(story.timeline, story.timeline.faults[0])
     assert found.false_alarms == 1
+    assert found.blamed == ("b: c failed",)
     assert not found.healed
 
 
