@@ -136,10 +136,20 @@ class Beliefs:
                 self._revive(member, word, now)
             elif word.state is State.SUSPECT:
                 self._suspect(member, word, now)
+                member.voices.add(source)
             elif word.state is State.FAILED and table and not member.dead:
                 self._look_into(member, word)
-            else:
+            elif member.dead or source == member.name or self._is_believed(member, source):
                 self._die(member, word, now, f"said by {source}")
+            else:
+                if word.state is State.LEFT:
+                    member.farewell = word
+                self._look_into(member, word)
+
+    def _is_believed(self, member: Member, source: str) -> bool:
+        """Whether enough have said that it is suspected, or dead."""
+        member.voices.add(source)
+        return len(member.voices) >= min(self._config.voices, self.size - 1)
 
     def _is_new(self, now: float) -> bool:
         """Whether this life has met others only just now. What it is told is no news to them."""
@@ -205,7 +215,10 @@ class Beliefs:
 
     def accuse(self, member: Member, now: float) -> None:
         """This node has found out by itself that a member does not answer."""
-        word = member.word
+        word, farewell = member.word, member.farewell
+        if self._is_believed(member, self.name) and farewell is not None and farewell.epoch == word.epoch:
+            self._die(member, farewell, now, "it is said to have left, and does not answer")
+            return
         if word.state is State.ALIVE:
             said = Word(
                 state=State.SUSPECT,

@@ -57,6 +57,8 @@ class MembershipConfig:
         nacks: Lifeguard's: an intermediary that gets no answer says so.
         buddy: Lifeguard's: a suspected node is told by whoever pings it.
         confirm: Lifeguard's: suspicions shrink with confirmations; without, each takes the shortest time.
+        voices: nodes that must have told of a death, or of the suspicion before it, until it is believed; what this
+            node finds out itself is one of them. With 1 (SWIM) any member can have any other taken for dead.
         freeze: no verdicts while this node's own link or loop is not well.
         lag_s: a timer that fires so late means that this node was stopped or starved. Default period_s / 4.
         settle_s: seconds without verdicts after such a lag, to hear what waited.
@@ -91,6 +93,7 @@ class MembershipConfig:
     nacks: bool = True
     buddy: bool = True
     confirm: bool = True
+    voices: int = 2
     freeze: bool = True
     lag_s: float = 0.25
     settle_s: float = 1.0
@@ -108,7 +111,7 @@ class MembershipConfig:
         for name in ("indirect", "confirmations", "max_health", "push_pull_s", "revive_s", "rejoin_s", "settle_s"):
             if getattr(self, name) < 0:
                 raise ConfigurationError(f"membership: {name}={getattr(self, name)!r}: write 0 or more")
-        for name in ("retransmit", "fanout", "max_members"):
+        for name in ("retransmit", "fanout", "max_members", "voices"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"membership: {name}={getattr(self, name)!r}: write 1 or more")
         if self.beta < 1.0 or not 0.0 < self.nack_share < 1.0:

@@ -33,10 +33,12 @@ from .model import (
 )
 from .probing import Probing
 from .relays import Relays
-from .suspicion import retransmissions
 
 if TYPE_CHECKING:
     from random import Random
+
+MAX_FAREWELLS = 256
+"""Members that a node which leaves says good-bye to itself: from itself it needs no second voice."""
 
 
 class Swim:
@@ -304,8 +306,7 @@ class Swim:
     def _leave(self) -> None:
         last = self.beliefs.leave()
         packet = Packet(PacketKind.GOSSIP, self.name, self.epoch, 0, "", (last,))
-        copies = retransmissions(self.config.retransmit, self.beliefs.size)
-        for other in self._members.living.sample(copies):
+        for other in self._members.living.sample(MAX_FAREWELLS):
             self.beliefs.out.append(Send(other, packet))
 
     def _change_link(self, up: bool, now: float) -> None:

@@ -25,15 +25,19 @@ class Member:
         word: the word that is believed.
         alive: the last word that it said of itself, with its agents; None when none was heard.
         suspicion: runs while it is suspected.
+        voices: who has told, or found, that it is suspected or dead, since it was last believed well.
+        farewell: that it has left, told by too few to be believed.
     """
 
-    __slots__ = ("alive", "name", "suspicion", "word")
+    __slots__ = ("alive", "farewell", "name", "suspicion", "voices", "word")
 
     def __init__(self, word: Word) -> None:
         self.name = word.node
         self.word = word
         self.alive = word if word.state is State.ALIVE else None
         self.suspicion: Suspicion | None = None
+        self.voices: set[str] = set()
+        self.farewell: Word | None = None
 
     @property
     def dead(self) -> bool:
@@ -91,6 +95,8 @@ class Members:
         member.word = word
         if word.state is State.ALIVE:
             member.alive = word
+            member.voices.clear()
+            member.farewell = None
         if word.state is State.SUSPECT:
             self.suspected.add(member.name)
         else:

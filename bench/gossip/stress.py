@@ -17,12 +17,12 @@ STOPPED = (1, 4, 16, 32)
 STOPS_S = (0.5, 2.0, 8.0, 32.0)
 RUNS_S = 0.002
 """Seconds that a stopped member runs between two stops."""
-LASTS_S = 20.0
+LASTS_S = 40.0
 """Seconds that a cell lasts ..."""
 STOPS_AT_LEAST = 2.1
 """... but so many stops."""
 QUICK = ((16,), (2.0,), 15.0)
-PLAIN = replace(local(), local_health=False, nacks=False, buddy=False, confirm=False, freeze=False)
+PLAIN = replace(local(), local_health=False, nacks=False, buddy=False, confirm=False, freeze=False, voices=1)
 ARMS: dict[str, MembershipConfig] = {
     "reference": PLAIN,
     "Lifeguard": replace(local(), freeze=False),

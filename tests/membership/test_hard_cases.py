@@ -34,8 +34,9 @@ def test_a_stale_incarnation_changes_nothing(state: State) -> None:
 
 
 def test_a_failed_node_is_not_brought_back_by_its_own_old_words() -> None:
-    machine = alone("a", "b")
-    machine.handle(gossip("b", said(State.FAILED, "a", incarnation=3)), 0.01)
+    machine = alone("a", "b", "c")
+    for other in ("b", "c"):
+        machine.handle(gossip(other, said(State.FAILED, "a", incarnation=3)), 0.01)
     for incarnation in range(4):
         machine.handle(gossip("a", alive("a", incarnation=incarnation)), 0.02)
         machine.handle(gossip("b", alive("a", incarnation=incarnation)), 0.02)
@@ -73,8 +74,9 @@ def test_all_that_was_ever_said_said_again_changes_nothing() -> None:
 
 
 def test_a_forgotten_node_is_not_brought_back_by_an_old_word() -> None:
-    machine = alone("a", "b", config=quick(reclaim_s=1.0))
-    machine.handle(gossip("b", said(State.FAILED, "a")), 0.1)
+    machine = alone("a", "b", "c", config=quick(reclaim_s=1.0))
+    for other in ("b", "c"):
+        machine.handle(gossip(other, said(State.FAILED, "a")), 0.1)
     machine.beliefs.members.reclaim(5.0)
     assert "a" not in machine.beliefs.members.by_name
     machine.handle(gossip("b", alive("a")), 5.0)
