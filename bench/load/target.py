@@ -136,6 +136,8 @@ class Targets:
         """Deletes the test's streams from the server."""
         if self._settings.pattern != "durable" or self._settings.together:
             return
+        for name in list(self.node.cells):  # who still consumes would miss the stream, and make it again
+            await self.node.remove(name)
         for stream in (self.node.streams.log, self.node.streams.dead):
             answered = asyncio.Event()
 
