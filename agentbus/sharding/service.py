@@ -68,19 +68,22 @@ class ShardWorker(Agent):
 
     def begin(self, shard: int) -> Any:
         """The state of a shard before its first input."""
-        raise NotImplementedError
+        raise self._unwritten()
 
     def step(self, state: Any, batch: bytes) -> bytes:
         """Takes in one input; changes the state; returns the result. No clock, no chance, no outside world."""
-        raise NotImplementedError
+        raise self._unwritten()
 
     def snapshot(self, state: Any) -> bytes:
         """The state as bytes: the same bytes for the same state."""
-        raise NotImplementedError
+        raise self._unwritten()
 
     def restore(self, data: bytes) -> Any:
         """The state of a snapshot: going on from it gives, bit for bit, what going on without it gives."""
-        raise NotImplementedError
+        raise self._unwritten()
+
+    def _unwritten(self) -> NotImplementedError:
+        return NotImplementedError(f"{type(self).__name__} is a ShardWorker: write begin, step, snapshot and restore")
 
     # -- asked and told --------------------------------------------------------------------------------------------
 
