@@ -38,6 +38,7 @@ class Reproductions:
         reproducers: by kind of fault. Of an agent that was built again the present instance is asked.
         config: the knobs.
         log: for what goes wrong.
+        needed: whether a look is still to be taken, asked when its turn has come.
         tell: called with what was found.
     """
 
@@ -46,11 +47,13 @@ class Reproductions:
         reproducers: Mapping[str, Reproducer],
         config: DetectionConfig,
         log: FilteringBoundLogger,
+        needed: Callable[[Case], bool],
         tell: Callable[[Case, Finding], Awaitable[None]],
     ) -> None:
         self._reproducers = reproducers
         self._config = config
         self._log = log
+        self._needed = needed
         self._tell = tell
         self._waiting: dict[str, deque[Case]] = {}
         self._running: set[asyncio.Task[None]] = set()
@@ -81,6 +84,8 @@ class Reproductions:
             case = queue.popleft()
             if queue:
                 self._waiting[author] = queue  # behind the others
+            if not self._needed(case):
+                continue
             task = asyncio.get_running_loop().create_task(self._run(case), name=f"reproduce {case.kind}")
             self._running.add(task)
             task.add_done_callback(self._ended)

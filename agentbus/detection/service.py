@@ -165,8 +165,10 @@ class Detection(Agent):
             watch = Watch(ctx.node, view, self.config.watch)
             self._observer = observer = Observer(ctx, me, self._gauges, watch)
             reproducers = {**dict.fromkeys(WATCHED, observer), **self._given}
-        self._quorum = Quorum(me, view, self.config.verdicts)
-        self._reproductions = Reproductions(reproducers, self.config, ctx.log, self._found)
+        self._quorum = quorum = Quorum(me, view, self.config.verdicts)
+        self._reproductions = Reproductions(
+            reproducers, self.config, ctx.log, lambda case: quorum.needed(case, ctx.now()), self._found
+        )
 
     @on_stop
     async def close(self, ctx: Context) -> None:

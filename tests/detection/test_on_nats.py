@@ -37,8 +37,8 @@ async def test_a_liar_and_a_false_accuser_are_convicted_by_every_node(broker: Na
             detections.append(detection)
         await until(lambda: all(len(node.peers.alive()) == 15 for node in nodes))
         await detections[0].accuse(LYING, PeerId("ear", nodes[1].epoch), "n-1", "wrong/1")
-        for number in range(3):
-            await detections[2].accuse(LYING, PeerId("ear", nodes[3].epoch), "n-3", f"fine/{number}")
+        for number in (0, 3, 4):
+            await detections[2].accuse(LYING, PeerId("ear", nodes[number].epoch), f"n-{number}", f"fine/{number}")
         await until(lambda: len({(node, fault.kind) for node, fault, _ in heard}) == 10)
     told = {(node, fault.kind, fault.agent, fault.node) for node, fault, _ in heard}
     names = [f"n-{number}" for number in range(5)]

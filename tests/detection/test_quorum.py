@@ -180,8 +180,71 @@ def test_one_author_opens_so_many_cases_and_leaves_room_for_others() -> None:
     machine.handle(vote(3, case(4), accuses=True), 0.0)
     assert len(machine.docket) == F3.author_cases + 1
     for count in range(100):
-        machine.handle(Accuse(case(1, f"mine{count}")), 0.0)
+        machine.handle(Accuse(case(1, "mine", kind=f"kind{count}")), 0.0)
     assert len(machine.docket) == 2 * F3.author_cases + 1
+
+
+def test_who_has_confirmed_a_case_opens_no_other_against_that_life_for_a_while() -> None:
+    machine = quorum()
+    assert machine.handle(Accuse(case(1, "a")), 0.0)
+    assert machine.handle(Accuse(case(1, "b")), F3.patience_s - 0.01) == []
+    assert machine.handle(Accuse(case(1, "b", kind="slow")), 0.0)
+    assert machine.handle(Accuse(case(2, "b")), 0.0)
+    assert machine.handle(Accuse(case(1, "b")), F3.patience_s)
+
+
+def test_of_many_true_cases_against_one_life_all_look_at_the_same() -> None:
+    machines = {number: quorum(number) for number in range(3, SIZE)}
+    wire: list[tuple[int, Vote]] = []
+    looks: dict[str, int] = {}
+
+    def carry_out(number: int, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Publish():
+                    wire.extend((other, effect.vote) for other in machines if other != number)
+                case Reproduce():
+                    looks[effect.case.evidence] = looks.get(effect.case.evidence, 0) + 1
+                    carry_out(number, machines[number].handle(Found(effect.case, Finding.CONFIRMED), 0.1))
+                case Convict():
+                    pass
+
+    for number, machine in machines.items():
+        carry_out(number, machine.handle(Accuse(case(1, f"e{SIZE - number:02}")), 0.0))
+    while wire:
+        to, said = wire.pop()
+        carry_out(to, machines[to].handle(said, 0.1))
+    assert all(machine.convicted(PeerId("worker", 101)) for machine in machines.values())
+    assert sum(looks.values()) < 3 * SIZE  # each at each of the others' cases would be 72
+
+
+def test_a_confirmed_case_that_finds_no_quorum_keeps_nobody_from_looking_at_another() -> None:
+    machine = quorum()
+    machine.handle(Accuse(case(1, "a")), 0.0)
+    other = case(1, "b")
+    assert machine.handle(vote(2, other, accuses=True), 0.5) == []
+    effects: list[Effect] = []
+    while (due := machine.next_deadline()) is not None and due <= F3.patience_s:
+        effects += machine.tick(due)
+    assert Reproduce(other, "n-2") in effects
+
+
+def test_a_look_that_waited_for_its_turn_is_not_taken_when_it_is_not_needed_any_more() -> None:
+    machine = quorum()
+    about = case(1, "b")
+    assert machine.handle(vote(2, about, accuses=True), 0.0) == [Reproduce(about, "n-2")]
+    assert machine.needed(about, 0.1)
+    machine.handle(Accuse(case(1, "a")), 0.1)
+    assert not machine.needed(about, 0.2)
+    effects: list[Effect] = []
+    while (due := machine.next_deadline()) is not None and due <= 0.1 + F3.patience_s:
+        effects += machine.tick(due)
+    assert Reproduce(about, "n-2") in effects
+    assert machine.needed(about, due or 0.0)
+    for by in (3, 4, 5):
+        machine.handle(vote(by, case(1, "a")), 2.2)
+    assert machine.convicted(PeerId("worker", 101))
+    assert not machine.needed(about, 2.3)
 
 
 def test_a_replay_does_not_open_a_case_that_is_over_and_a_new_accusation_does() -> None:

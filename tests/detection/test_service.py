@@ -46,7 +46,7 @@ def test_three_liars_who_vote_for_one_another_convict_nobody_honest_and_are_conv
         await fleet.start(liars=3)
         for liar in range(3):
             for number in range(3):
-                await fleet.accuse(f"n-{liar}", f"n-{3 + sim.rng.randrange(9)}", f"invented/{liar}/{number}")
+                await fleet.accuse(f"n-{liar}", f"n-{3 + 3 * liar + number}", f"invented/{liar}/{number}")
         for liar in range(3):
             await fleet.accuse(f"n-{4 + liar}", f"n-{liar}", f"wrong/{liar}")
         await sim.sleep(5.0)

@@ -23,6 +23,9 @@ class VerdictConfig:
         slow_again_s: seconds.
         retry_s: seconds until a reproduction that found nothing out is tried again; it doubles with each.
         tries: times that one is tried.
+        patience_s: seconds for which a node that has confirmed a case against a life looks at no other of the same
+            kind against it, unless that comes before it in the order of the evidence, and opens none: votes that are
+            spread over as many cases as there are accusers convict nobody, and cost each node a look at each.
         author_cases: open cases that one node may have begun. Those of f liars leave room for others' when
             max_cases > f * author_cases.
         max_cases: cases that are remembered.
@@ -37,12 +40,14 @@ class VerdictConfig:
     slow_again_s: float = 1.0
     retry_s: float = 0.25
     tries: int = 4
+    patience_s: float = 2.0
     author_cases: int = 16
     max_cases: int = 1024
     max_convicted: int = 1024
 
     def __post_init__(self) -> None:
-        if min(self.case_s, self.memory_s, self.again_s, self.slow_again_s, self.retry_s) <= 0:
+        times = (self.case_s, self.memory_s, self.again_s, self.slow_again_s, self.retry_s, self.patience_s)
+        if min(times) <= 0:
             raise ConfigurationError(f"{self}: every ..._s is a number of seconds above 0")
         if self.faulty < 1:
             raise ConfigurationError(f"faulty={self.faulty}: at least 1, or one voice would decide")

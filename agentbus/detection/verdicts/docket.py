@@ -33,6 +33,7 @@ class Track:
     again_at: float = inf
     pause_s: float = 0.0
     said_at: float = -inf
+    voted_at: float = -inf
     retry_at: float = inf
 
     def count(self, vote: Vote) -> bool:

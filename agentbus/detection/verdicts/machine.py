@@ -77,7 +77,7 @@ class Quorum:
             if track.retry_at <= now:
                 track.retry_at = inf
                 if not self._is_settled(track):
-                    self._look(track)
+                    self._look(track, now)
         return self._effects()
 
     def next_deadline(self) -> float | None:
@@ -87,6 +87,20 @@ class Quorum:
             default=inf,
         )
         return None if due == inf else due
+
+    def needed(self, case: Case, now: float) -> bool:
+        """Whether a look that was asked for, and has not begun, is still to be taken; if not, nothing is `Found`."""
+        track = self.docket.get(case)
+        if track is None or not track.busy:
+            return False
+        behind_s = self._stands_behind(case, now, before=case.evidence)
+        if track.mine is None and not self._is_settled(track) and behind_s is None:
+            return True
+        track.busy = False
+        track.tries -= 1
+        if behind_s is not None:
+            track.retry_at = behind_s
+        return False
 
     def convicted(self, agent: PeerId, kind: str | None = None) -> bool:
         """Whether that life of the agent was convicted, of anything or of one kind."""
@@ -115,7 +129,7 @@ class Quorum:
         if track.count(vote):
             self._tally(track, now)
         if vote.accuses and not self._is_settled(track) and not self.convicted(by.id, FALSE_ACCUSER):
-            self._look(track)
+            self._look(track, now)
         if vote.undecided and track.decided and now >= track.said_at + self.config.again_s:
             self._say(track, now)
 
@@ -123,6 +137,8 @@ class Quorum:
         if self.convicted(case.accused, case.kind) or case.node == self.me.node:
             return
         if {peer.id: peer.node for peer in self._peers.alive()}.get(case.accused) != case.node:
+            return
+        if self._stands_behind(case, now) is not None:
             return
         track = self.docket.get(case) or self.docket.open(case, self.me.node, now)
         if track is None or track.mine is not None:
@@ -151,10 +167,27 @@ class Quorum:
     def _is_settled(self, track: Track) -> bool:
         return track.decided or self.convicted(track.case.accused, track.case.kind)
 
-    def _look(self, track: Track) -> None:
+    def _stands_behind(self, case: Case, now: float, *, before: str | None = None) -> float | None:
+        """Until when votes are awaited on another case against the same life that this node has confirmed; with
+        `before`, on one whose evidence comes before it: all nodes prefer the same one. None: there is none."""
+        for track in self.docket:
+            other = track.case
+            if (other.accused, other.kind) != (case.accused, case.kind) or other == case:
+                continue
+            if track.mine is not Finding.CONFIRMED or track.decided or (before is not None and other.evidence > before):
+                continue
+            if now < track.voted_at + self.config.patience_s:
+                return track.voted_at + self.config.patience_s
+        return None
+
+    def _look(self, track: Track, now: float) -> None:
         if track.case.node == self.me.node or track.mine is not None or track.busy or track.retry_at < inf:
             return
         if track.tries >= self.config.tries:
+            return
+        behind_s = self._stands_behind(track.case, now, before=track.case.evidence)
+        if behind_s is not None:
+            track.retry_at = behind_s
             return
         track.busy = True
         track.tries += 1
@@ -163,6 +196,7 @@ class Quorum:
 
     def _vote(self, track: Track, finding: Finding, now: float) -> None:
         track.mine = finding
+        track.voted_at = now
         track.count(self._ballot(track, finding, now))
         self._tally(track, now)
         self._say(track, now)
