@@ -3,6 +3,10 @@
 Invariants: a segment is drawn for once when it is seen, and again each `recheck_s` as long as it counts and is not
 verified; it is checked at most once, but for an answer that could not be had; whoever is found wrong is accused again
 each `recheck_s` until the segment is void, or its author quarantined, or others have verified it.
+
+Those that were drawn take turns by author, so that one who commits a lot hides nobody; of an author the newest and the
+oldest are checked in turn: the newest, so that a lie is found soon however many checks wait; the oldest, so that what
+is verified grows without a gap. Who has been found wrong comes last: it is known what he is.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..peers import PeerId
 from .config import ShardConfig
 from .model import Finding
 
@@ -21,6 +26,7 @@ Key = tuple[int, int]
 class Pending:
     """A segment that is not verified yet."""
 
+    author: PeerId
     due_s: float
     finding: Finding | None = None
 
@@ -37,7 +43,8 @@ class Checks:
         self._config = config
         self._draw = draw
         self._pending: dict[Key, Pending] = {}
-        self._queue: dict[Key, None] = {}
+        self._queues: dict[PeerId, dict[Key, None]] = {}  # whose turn is next comes first
+        self._newest = True
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -45,11 +52,11 @@ class Checks:
     @property
     def waiting(self) -> int:
         """Checks that were drawn and not made yet."""
-        return len(self._queue)
+        return sum(len(queue) for queue in self._queues.values())
 
-    def seen(self, key: Key, now: float) -> None:
+    def seen(self, key: Key, author: PeerId, now: float) -> None:
         """Another's segment counts from now on."""
-        self._pending.setdefault(key, Pending(now))
+        self._pending.setdefault(key, Pending(author, now))
 
     def settle(self, needed: Callable[[Key], bool], others: int, now: float) -> list[Key]:
         """Draws where it is time to.
@@ -74,16 +81,22 @@ class Checks:
             if pending.finding is Finding.CONFIRMED:
                 accuse.append(key)
             elif self._draw() < probability:
-                self._queue[key] = None
-        while len(self._queue) > self._config.max_checks:
-            del self._queue[next(iter(self._queue))]
+                self._queues.setdefault(pending.author, {})[key] = None
+        for _ in range(self.waiting - self._config.max_checks):
+            longest = max(self._queues, key=lambda author: len(self._queues[author]))
+            self._take(longest, newest=False)
         return accuse
 
     def next(self) -> Key | None:
-        """The segment to check now, the one drawn first."""
-        key = next(iter(self._queue), None)
-        if key is not None:
-            del self._queue[key]
+        """The segment to check now."""
+        if not self._queues:
+            return None
+        wrong = {pending.author for pending in self._pending.values() if pending.finding is Finding.CONFIRMED}
+        author = next((author for author in self._queues if author not in wrong), next(iter(self._queues)))
+        self._newest = not self._newest
+        key = self._take(author, newest=not self._newest)
+        if author in self._queues:
+            self._queues[author] = self._queues.pop(author)  # behind the others
         return key
 
     def found(self, key: Key, finding: Finding) -> None:
@@ -94,10 +107,17 @@ class Checks:
 
     def forget(self, key: Key) -> None:
         """It counts no more."""
-        self._pending.pop(key, None)
-        self._queue.pop(key, None)
+        pending = self._pending.pop(key, None)
+        queue = self._queues.get(pending.author) if pending else None
+        if pending is not None and queue is not None:
+            queue.pop(key, None)
+            if not queue:
+                del self._queues[pending.author]
 
-    def wrong(self, key: Key) -> bool:
-        """Whether this worker has found it wrong."""
-        pending = self._pending.get(key)
-        return pending is not None and pending.finding is Finding.CONFIRMED
+    def _take(self, author: PeerId, *, newest: bool) -> Key:
+        queue = self._queues[author]
+        key = next(reversed(queue)) if newest else next(iter(queue))
+        del queue[key]
+        if not queue:
+            del self._queues[author]
+        return key

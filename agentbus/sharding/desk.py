@@ -244,7 +244,7 @@ class Desk(Generic[S]):
         if link is not None:
             self._moved_s[shard] = self._ctx.now()
             if link.author != self._me:  # an earlier life of its own may have lied
-                self._inspector.seen(shard, sequence)
+                self._inspector.seen(shard, sequence, link.author)
         elif counts:
             self._nudged = True
 

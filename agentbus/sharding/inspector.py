@@ -62,9 +62,9 @@ class Inspector(Generic[S]):
         self._to_accuse: dict[Key, None] = {}
         self._wake = asyncio.Event()
 
-    def seen(self, shard: int, sequence: int) -> None:
+    def seen(self, shard: int, sequence: int, author: PeerId) -> None:
         """Another's segment counts from now on."""
-        self._checks.seen((shard, sequence), self._ctx.now())
+        self._checks.seen((shard, sequence), author, self._ctx.now())
 
     def settle(self, others: int, now: float) -> None:
         """Draws where it is time to. `others`: workers that are not the author."""

@@ -128,7 +128,7 @@ def test_a_segment_is_checked_by_an_honest_one_with_q(others: int, liars: int) -
 def test_a_segment_is_drawn_for_again_until_it_is_verified() -> None:
     draws = iter([0.9, 0.9, 0.0])
     checks = Checks(ShardConfig(recheck_s=2.0, liars=1), lambda: next(draws))
-    checks.seen((0, 7), 0.0)
+    checks.seen((0, 7), peer(1), 0.0)
     for now, queued in ((0.0, 0), (1.0, 0), (2.0, 0), (4.0, 1)):
         assert checks.settle(lambda key: True, 9, now) == []
         assert checks.waiting == queued
@@ -141,12 +141,11 @@ def test_a_segment_is_drawn_for_again_until_it_is_verified() -> None:
 
 def test_who_was_found_wrong_is_accused_again_as_long_as_it_counts() -> None:
     checks = Checks(ShardConfig(recheck_s=2.0), lambda: 0.0)
-    checks.seen((0, 7), 0.0)
+    checks.seen((0, 7), peer(1), 0.0)
     checks.settle(lambda key: True, 9, 0.0)
     assert checks.next() == (0, 7)
     checks.found((0, 7), Finding.CONFIRMED)
     assert checks.settle(lambda key: True, 9, 2.0) == [(0, 7)]
-    assert checks.wrong((0, 7))
     assert checks.settle(lambda key: True, 9, 3.0) == []
     assert checks.settle(lambda key: True, 9, 4.0) == [(0, 7)]
     assert checks.settle(lambda key: False, 9, 6.0) == []
@@ -156,9 +155,45 @@ def test_who_was_found_wrong_is_accused_again_as_long_as_it_counts() -> None:
 def test_the_oldest_check_gives_way_at_the_limit() -> None:
     checks = Checks(ShardConfig(max_checks=2), lambda: 0.0)
     for number in range(5):
-        checks.seen((0, number), 0.0)
+        checks.seen((0, number), peer(1), 0.0)
     checks.settle(lambda key: True, 9, 0.0)
-    assert [checks.next(), checks.next(), checks.next()] == [(0, 3), (0, 4), None]
+    assert [checks.next(), checks.next(), checks.next()] == [(0, 4), (0, 3), None]
+
+
+def test_at_the_limit_who_commits_most_gives_way() -> None:
+    checks = Checks(ShardConfig(max_checks=4), lambda: 0.0)
+    checks.seen((1, 1), peer(2), 0.0)
+    for number in range(9):
+        checks.seen((0, number), peer(1), 0.0)
+    checks.settle(lambda key: True, 9, 0.0)
+    assert checks.waiting == 4
+    assert (1, 1) in [checks.next(), checks.next()]
+
+
+def test_authors_take_turns_and_of_each_the_newest_and_the_oldest() -> None:
+    checks = Checks(ShardConfig(), lambda: 0.0)
+    for number in range(6):
+        checks.seen((0, number), peer(1), 0.0)
+    for number in range(3):
+        checks.seen((1, number), peer(2), 0.0)
+    checks.seen((2, 0), peer(3), 0.0)
+    checks.settle(lambda key: True, 9, 0.0)
+    order = [checks.next() for _ in range(10)]
+    assert order[:3] == [(0, 5), (1, 0), (2, 0)]
+    assert order[3:7] == [(0, 0), (1, 2), (0, 1), (1, 1)]
+    assert sorted(key for key in order if key) == [(0, n) for n in range(6)] + [(1, n) for n in range(3)] + [(2, 0)]
+
+
+def test_who_was_found_wrong_is_checked_last() -> None:
+    checks = Checks(ShardConfig(), lambda: 0.0)
+    for number in range(3):
+        checks.seen((0, number), peer(1), 0.0)
+        checks.seen((1, number), peer(2), 0.0)
+    checks.settle(lambda key: True, 9, 0.0)
+    first = checks.next()
+    assert first == (0, 2)
+    checks.found(first, Finding.CONFIRMED)
+    assert [shard for shard, _ in (key for key in iter(checks.next, None) if key)] == [1, 1, 1, 0, 0]
 
 
 @pytest.mark.parametrize("wrong", [{"checked": 1.0}, {"liars": -1}, {"settle_s": 0.0}, {"probation_weight": 0.0}])
