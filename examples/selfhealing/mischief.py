@@ -15,9 +15,9 @@ import numpy as np
 
 from .scoring import Learner, scores_of, unpack
 
-FIRST_BLOCK_S, LAST_BLOCK_S, GROWTH, BREATH_S = 0.05, 0.9, 1.25, 0.02
+FIRST_BLOCK_S, LAST_BLOCK_S, GROWTH, BREATH_S = 0.05, 0.45, 1.25, 0.02
 """A slow agent's event loop is blocked for so long at first, at last, so many times longer each time, with so much
-time between."""
+time between. Not so long that it is taken for dead: that is another fault."""
 
 
 class Mischief:

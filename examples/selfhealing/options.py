@@ -31,7 +31,7 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--data", metavar="FILE", help="a CSV file of your own: a header row, then numbers")
     parser.add_argument("--label", metavar="COLUMN", help="the column of FILE that holds labels, and is left out")
     parser.add_argument("--limit", type=int, metavar="N", help="the first N records only; they come again as needed")
-    parser.add_argument("--pace", type=float, default=600.0, metavar="R", help="records a second (default 600)")
+    parser.add_argument("--pace", type=float, default=300.0, metavar="R", help="records a second (default 300)")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the timeline as a picture, in HTML")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="write the picture alone, as SVG")
     parser.add_argument("--json", action="store_true", help="print the result as JSON, and nothing else")

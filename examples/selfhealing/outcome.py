@@ -37,8 +37,8 @@ class Outcome:
         fenced: victims that found out that a shard is another's.
         blamed: what was said of those first.
         leases_lost: shards that others, who were alive and well, would have kept.
-        wrong: victims that have published something wrong.
-        each_s: for each victim, seconds from its own first wrong score (a liar's; else from the fault) until it was
+        wrong: victims that have published something wrong, and liars of before that had had no occasion to.
+        each_s: for each of them, seconds from its own first wrong score (a liar's; else from the fault) until it was
             found; without those that were not.
     """
 
@@ -70,21 +70,35 @@ def outcomes(timeline: Timeline) -> list[Outcome]:
 
 def outcome(timeline: Timeline, fault: Injection) -> Outcome:
     """What became of one fault, so far."""
-    return _Case(timeline.nodes, fault, timeline.window(fault)).outcome()
+    return _Case(timeline.nodes, fault, timeline.window(fault), _still_lying(timeline, fault)).outcome()
+
+
+def _still_lying(timeline: Timeline, fault: Injection) -> frozenset[str]:
+    """Who was made a liar before, had nothing to lie about until now, and has not begun a new life since."""
+    liars: set[str] = set()
+    for event in timeline.events:
+        if event.at_s >= fault.at_s:
+            break
+        if event.what is What.INJECTED and event.text == "lie":
+            liars.add(event.about)
+        elif event.what is What.STARTED:
+            liars.discard(event.who)
+    return frozenset(liars)
 
 
 class _Case:
     """One fault, and the events from it to the next."""
 
-    def __init__(self, nodes: Sequence[str], fault: Injection, events: Sequence[Event]) -> None:
+    def __init__(self, nodes: Sequence[str], fault: Injection, events: Sequence[Event], still_lying: Set[str]) -> None:
         self.fault = fault
+        self.guilty = still_lying | set(fault.victims)
         self.events = events
         self.victims = frozenset(fault.victims)
         self.others = frozenset(nodes) - self.victims
         self.from_s = self._takes_effect_s()
 
     def outcome(self) -> Outcome:
-        alarms = [event for event in self._of(What.FAILED, What.CONVICTED) if event.about not in self.victims]
+        alarms = [event for event in self._of(What.FAILED, What.CONVICTED) if event.about not in self.guilty]
         blamed = {event.about: event.sentence() for event in reversed(alarms)}
         replayed = sum(event.records for event in self._of(What.CLAIMED))
         fenced = {event.who for event in self._of(What.FENCED, What.REFUSED)} & self.victims
@@ -102,7 +116,7 @@ class _Case:
             fenced=len(fenced),
             blamed=tuple(blamed.values()),
             leases_lost=sum(1 for event in self._of(What.FENCED) if event.who in self.others),
-            wrong=len({event.who for event in self._of(What.COMMITTED) if not event.right} & self.victims),
+            wrong=len({event.who for event in self._of(What.COMMITTED) if not event.right} & self.guilty),
             each_s=self._each_s(),
         )
 
@@ -126,7 +140,7 @@ class _Case:
     def _each_s(self) -> dict[str, float]:
         found = self._found()
         each: dict[str, float] = {}
-        for victim in self.victims:
+        for victim in self.guilty if self.fault.kind == "lie" else self.victims:
             from_s = self._first_wrong_s({victim}) if self.fault.kind == "lie" else self.fault.at_s
             found_s = min((at_s for (_, about), at_s in found.items() if about == victim), default=None)
             if from_s is not None and found_s is not None:
@@ -143,7 +157,7 @@ class _Case:
         """When each of the others came to know of each victim."""
         found: dict[tuple[str, str], float] = {}
         for event in self._of(*VERDICTS[self.fault.kind]):
-            if event.who in self.others and (event.about in self.victims or event.what is What.LINK_LOST):
+            if event.who in self.others and (event.about in self.guilty or event.what is What.LINK_LOST):
                 found.setdefault((event.who, event.about), event.at_s)
         return found
 

@@ -63,7 +63,7 @@ class Plan:
     agents: int = 12
     shards: int = 16
     batch: int = 40
-    pace: float = 600.0
+    pace: float = 300.0
     rush: float = 3000.0
     seed: int = 1
     lie: Lie = field(default_factory=Lie)

@@ -64,6 +64,8 @@ class Verdict:
             found.append(f"{self.unverified:,} batches have not been verified")
         if self.calm_alarms:
             found.append(f"{self.calm_alarms} agents were blamed before there was a fault")
+        blamed = [(outcome.fault.kind, sentence) for outcome in self.outcomes for sentence in outcome.blamed]
+        found += [f"blamed for nothing, after {kind}: {sentence}" for kind, sentence in blamed]
         return [*found, *self.problems]
 
     def as_json(self) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from .scoring import Scoring
 LOOK_S = 0.2
 """Seconds between two looks for new input, and at who should hold what: twelve agents share two cores."""
 
-WATCH = WatchConfig(report_s=1.0, probe_s=0.5, latency_floor_s=0.5, ratio=5.0, persist_s=2.5)
+WATCH = WatchConfig(report_s=1.0, probe_s=0.5, stale_s=12.0, latency_floor_s=0.15, ratio=5.0, persist_s=2.0)
 """More patient than the defaults: on two cores that twelve agents, three brokers and others share, everybody is late
 now and then."""
 
@@ -110,7 +110,9 @@ async def host(arguments: argparse.Namespace, parent: Parent) -> None:
         scoring=Scoring(arguments.channels),
         mischief=mischief,
     )
-    detection = Detection(quorum_of(arguments.liars), reproducers={LYING: scorer}, speaks_for=arguments.name)
+    detection = Detection(
+        quorum_of(arguments.liars, watch=WATCH), reproducers={LYING: scorer}, speaks_for=arguments.name
+    )
     scorer.accuse = detection.accuse
     agents = {
         "membership": Membership(local()),

@@ -102,6 +102,25 @@ def test_a_zombie_must_find_itself_fenced_and_its_own_commits_do_not_count_until
     assert outcome(story.timeline, story.timeline.faults[0]).healed
 
 
+def test_a_liar_that_had_nothing_to_lie_about_is_not_blamed_for_nothing_later() -> None:
+    story = Story()
+    story.fault(10.0, "lie", "a")
+    story.fault(60.0, "lie", "b")
+    story.commit(60.4, "b", 1, right=False)
+    story.commit(60.5, "a", 2, right=False)
+    story.all(60.9, What.CONVICTED, "b", text="lying")
+    story.all(61.0, What.CONVICTED, "a", text="lying")
+    found = outcome(story.timeline, story.timeline.faults[1])
+    assert (found.false_alarms, found.wrong) == (0, 2)
+    assert found.each_s == {"a": pytest.approx(0.6), "b": pytest.approx(0.5)}
+    story.add(62.0, What.STARTED, who="a")
+    story.add(62.0, What.STARTED, who="b")
+    story.fault(70.0, "lie", "c")
+    story.commit(70.4, "c", 1, right=False)
+    story.all(71.0, What.CONVICTED, "a", text="lying")
+    assert outcome(story.timeline, story.timeline.faults[2]).false_alarms == 1
+
+
 def test_a_liar_is_timed_from_its_first_wrong_score() -> None:
     story = Story()
     story.fault(10.0, "lie", "a")
