@@ -18,6 +18,7 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ..peers import PeerId
 from .config import ShardConfig
@@ -187,7 +188,12 @@ def ranking(job: str, shard: int, candidates: Sequence[Candidate]) -> list[Candi
 
 
 def _score(job: str, shard: int, candidate: Candidate) -> float:
-    """-w / ln(u) with u from the hash of shard and name, uniform in (0, 1): not of the life, so that a worker that
-    comes back is the first for the same shards."""
-    drawn = hashlib.sha256(f"{job}/{shard}/{candidate.peer.name}".encode()).digest()
-    return -candidate.weight / math.log((int.from_bytes(drawn[:7]) + 0.5) / 2.0**56)
+    return candidate.weight * _drawn(job, shard, candidate.peer.name)
+
+
+@lru_cache(maxsize=1 << 14)
+def _drawn(job: str, shard: int, name: str) -> float:
+    """-1 / ln(u) with u from the hash of shard and name, uniform in (0, 1): not of the life, so that a worker that
+    comes back is the first for the same shards. Asked again at every look."""
+    drawn = hashlib.sha256(f"{job}/{shard}/{name}".encode()).digest()
+    return -1.0 / math.log((int.from_bytes(drawn[:7]) + 0.5) / 2.0**56)
