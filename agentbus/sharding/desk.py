@@ -65,10 +65,9 @@ class Desk(Generic[S]):
         self._fleet = Fleet(self._me, config, lambda: ctx.peers, standing)
         self._journal = Journal(ctx.transport, ctx.realm, job, limits=config.limits, timeout_s=config.commit_s)
         self._logs = {shard: ShardLog() for shard in range(job.shards)}
-        self._condemned: set[Key] = set()  # found to be no ground to build on, by this worker itself
-        self._inspector = Inspector(
-            work, ctx, self._journal, self._logs, self._fleet, config, accuse, self._condemned.add
-        )
+        # Segments that this worker itself has found to be no ground to build on.
+        self._condemned: dict[int, set[int]] = {shard: set() for shard in range(job.shards)}
+        self._inspector = Inspector(work, ctx, self._journal, self._logs, self._fleet, config, accuse, self._condemn)
         self._ownership = Ownership(self._me, job, config, ctx.now() + config.report_s)
         self._holdings: dict[int, tuple[Holding[S], asyncio.Task[None]]] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -197,7 +196,7 @@ class Desk(Generic[S]):
             run_id=f"{ctx.rng.getrandbits(64):016x}",
             allowed=lambda: self._fleet.trusted(self._me),
             rewind=lambda: self._rewind(shard),
-            unreadable=lambda sequence: self._condemned.add((shard, sequence)),
+            unreadable=lambda sequence: self._condemn((shard, sequence)),
             logger=ctx.log,
         )
         self._put_down(shard, "acquired again")
@@ -226,12 +225,14 @@ class Desk(Generic[S]):
         with suppress(Fenced):
             task.result()
 
+    def _condemn(self, key: Key) -> None:
+        shard, sequence = key
+        self._condemned[shard].add(sequence)
+
     def _rewind(self, shard: int) -> int | None:
-        return self._logs[shard].suspect(
-            lambda link: not self._fleet.trusted(link.author) or (shard, link.sequence) in self._condemned,
-            self._config.liars,
-            self._fleet.trusted,
-        )
+        log, condemned = self._logs[shard], self._condemned[shard]
+        condemned.intersection_update([sequence for sequence in condemned if log.link(sequence) is not None])
+        return log.suspect(condemned, self._config.liars, self._fleet.trusted)
 
     # -- reading all logs ------------------------------------------------------------------------------------------
 

@@ -79,6 +79,7 @@ class ShardLog:
         self.committed = 0
         self.holders: dict[int, Claim] = {}
         self._by_sequence: dict[int, Link] = {}
+        self._by_author: dict[PeerId, dict[int, Link]] = {}
 
     @property
     def tip(self) -> Link | None:
@@ -130,6 +131,10 @@ class ShardLog:
         while self.links and self.links[-1].sequence > claim.rewind_to:
             gone = self.links.pop()
             del self._by_sequence[gone.sequence]
+            written = self._by_author[gone.author]
+            del written[gone.sequence]
+            if not written:
+                del self._by_author[gone.author]
             self.committed -= gone.inputs
             self.void += 1
         self.claim = self.holders[claim.token] = claim
@@ -155,6 +160,7 @@ class ShardLog:
         )
         self.links.append(link)
         self._by_sequence[sequence] = link
+        self._by_author.setdefault(link.author, {})[sequence] = link
         self.committed += link.inputs
         return True
 
@@ -174,21 +180,24 @@ class ShardLog:
                 return index
         return len(self.links)
 
-    def suspect(self, condemned: Callable[[Link], bool], liars: int, trusted: Trust = everybody) -> int | None:
-        """Where to rewind to: the number of the last segment before the first condemned one that is not verified.
+    def suspect(self, condemned: Iterable[int], liars: int, trusted: Trust = everybody) -> int | None:
+        """Where to rewind to: the number of the last segment before the first that is not verified, and condemned or
+        of an author that is not trusted. Takes a look at each author, and at what those who are not trusted have left.
 
         Args:
-            condemned: whether a segment is not to be built upon: its author is quarantined, say.
+            condemned: numbers of segments that are not to be built upon.
             liars: f.
-            trusted: whose attestations count.
+            trusted: whose segments, and whose attestations, count.
 
         Returns:
             0: the beginning; None: nothing is to be rewound.
         """
-        for link in self.links:
-            if condemned(link) and not link.verified(liars, trusted):
-                return link.previous
-        return None
+        links = [link for number in condemned if (link := self._by_sequence.get(number)) is not None]
+        for author, written in self._by_author.items():
+            if not trusted(author):
+                links += written.values()
+        found = [link for link in links if not link.verified(liars, trusted)]
+        return min(found, key=lambda link: link.sequence).previous if found else None
 
 
 def fold(entries: Iterable[tuple[int, Entry | None]]) -> ShardLog:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -79,16 +80,20 @@ def test_a_segment_is_verified_by_more_than_f_others() -> None:
     assert log.verified(0) == 2
 
 
+def all_but(name: str) -> Callable[[PeerId], bool]:
+    return lambda peer: peer.name != name
+
+
 def test_who_is_condemned_costs_what_is_not_verified_and_what_stands_on_it() -> None:
     log = fold(
         enumerate([claim("a", 5), segment(5, 0, 1), segment(5, 2, 2), claim("b", 6, rewind_to=3), segment(6, 3, 3)], 1)
     )
     log.apply(9, attest(2, "x"))
     log.apply(9, attest(5, "x"))
-    assert log.suspect(lambda link: link.author.name == "a", 0) == 2
-    assert log.suspect(lambda link: link.author.name == "b", 0) is None
+    assert log.suspect((), 0, all_but("a")) == 2
+    assert log.suspect((), 0, all_but("b")) is None
     log.apply(9, attest(3, "y"))
-    assert log.suspect(lambda link: link.author.name == "a", 0) is None
+    assert log.suspect((), 0, all_but("a")) is None
 
 
 def test_messages_are_what_they_were() -> None:
@@ -130,6 +135,20 @@ def test_whatever_the_log_holds_no_input_counts_twice(found: list[Entry | None])
         link.previous == before
         for link, before in zip(log.links, [0, *(link.sequence for link in log.links)], strict=False)
     )
+
+
+@given(st.lists(entries, max_size=30), st.sets(st.integers(1, 30)), st.sampled_from(["a", "b", "nobody"]))
+@settings(max_examples=100, deadline=None)
+def test_where_to_rewind_to_is_before_the_first_that_is_suspect(
+    found: list[Entry | None], condemned: set[int], distrusted: str
+) -> None:
+    log, trusted = fold(enumerate(found, 1)), all_but(distrusted)
+    suspects = [
+        link.previous
+        for link in log.links
+        if (link.sequence in condemned or link.author.name == distrusted) and not link.verified(0, trusted)
+    ]
+    assert log.suspect(condemned, 0, trusted) == next(iter(suspects), None)
 
 
 class TwoWriters(RuleBasedStateMachine):
