@@ -18,6 +18,8 @@ VERDICTS = {
     "broker": frozenset({What.LINK_LOST}),
 }
 """What tells that a fault was found. A broker is missed by whoever was connected to it."""
+FRAMED = frozenset({"lying", "false-accuser"})
+"""Verdicts that no lack of processor time excuses: they are about what somebody has written, not about when."""
 BELIEFS = frozenset({What.FAILED, What.LEFT, What.JOINED})
 
 
@@ -34,6 +36,7 @@ class Outcome:
         return_s: until the victims were back at work, and known to the others.
         replayed: records that had been committed and were done again.
         false_alarms: nodes that were blamed though nothing had been done to them.
+        framed: those of them that were convicted of lying, or of accusing falsely.
         fenced: victims that found out that a shard is another's.
         blamed: what was said of those first.
         leases_lost: shards that others, who were alive and well, would have kept.
@@ -50,6 +53,7 @@ class Outcome:
     return_s: float | None = None
     replayed: int = 0
     false_alarms: int = 0
+    framed: int = 0
     fenced: int = 0
     blamed: tuple[str, ...] = ()
     leases_lost: int = 0
@@ -58,9 +62,9 @@ class Outcome:
 
     @property
     def healed(self) -> bool:
-        """Whether every step was taken, and nobody else was blamed. Who was stopped must have found itself fenced."""
+        """Whether every step was taken, and nobody honest convicted. Who was stopped must have found itself fenced."""
         steps = (self.detect_s, self.recover_s, self.return_s)
-        return None not in steps and not self.false_alarms and (self.fault.kind != "stop" or self.fenced > 0)
+        return None not in steps and not self.framed and (self.fault.kind != "stop" or self.fenced > 0)
 
 
 def outcomes(timeline: Timeline) -> list[Outcome]:
@@ -99,11 +103,14 @@ class _Case:
 
     def outcome(self) -> Outcome:
         alarms = [event for event in self._of(What.FAILED, What.CONVICTED) if event.about not in self.guilty]
+        framed = {event.about for event in alarms if event.what is What.CONVICTED and event.text in FRAMED}
         blamed = {event.about: event.sentence() for event in reversed(alarms)}
         replayed = sum(event.records for event in self._of(What.CLAIMED))
         fenced = {event.who for event in self._of(What.FENCED, What.REFUSED)} & self.victims
         if self.from_s is None:
-            return Outcome(fault=self.fault, from_s=None, false_alarms=len(blamed), replayed=replayed)
+            return Outcome(
+                fault=self.fault, from_s=None, false_alarms=len(blamed), framed=len(framed), replayed=replayed
+            )
         return Outcome(
             fault=self.fault,
             from_s=self.from_s,
@@ -113,6 +120,7 @@ class _Case:
             return_s=self._since(self._returned_s()),
             replayed=replayed,
             false_alarms=len(blamed),
+            framed=len(framed),
             fenced=len(fenced),
             blamed=tuple(blamed.values()),
             leases_lost=sum(1 for event in self._of(What.FENCED) if event.who in self.others),

@@ -51,7 +51,7 @@ class Verdict:
     def ok(self) -> bool:
         """Every fault was healed and the answer is equal."""
         healed = all(outcome.healed for outcome in self.outcomes)
-        return healed and self.answer.ok and not (self.unverified or self.calm_alarms or self.problems)
+        return healed and self.answer.ok and not (self.unverified or self.problems)
 
     def sentences(self) -> list[str]:
         """The end of the story, for people."""
@@ -117,6 +117,7 @@ def _fault(outcome: Outcome) -> dict[str, Any]:
         "return_s": outcome.return_s,
         "replayed": outcome.replayed,
         "false_alarms": outcome.false_alarms,
+        "framed": outcome.framed,
         "fenced": outcome.fenced,
         "blamed": list(outcome.blamed),
         "leases_lost": outcome.leases_lost,
