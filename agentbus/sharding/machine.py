@@ -94,6 +94,7 @@ class Ownership:
         self._left: dict[str, list[float]] = {}
         self._wants: dict[int, float] = {}
         self._due_s = now
+        self._looked_s = now
 
     def next_deadline(self) -> float:
         """When to look again."""
@@ -168,6 +169,9 @@ class Ownership:
     # -- who is there ----------------------------------------------------------------------------------------------
 
     def _notice(self, look: Look, now: float) -> None:
+        if now - self._looked_s > self._config.settle_s:
+            self._since.clear()  # this worker was away itself: it has not seen who was there
+        self._looked_s = now
         there = {candidate.peer for candidate in look.candidates}
         for peer in [peer for peer in self._since if peer not in there]:
             del self._since[peer]

@@ -82,6 +82,18 @@ def test_a_shard_is_given_back_when_its_first_has_settled() -> None:
     assert [effect.shard for effect in dropped] == [mine]
 
 
+def test_who_was_away_itself_has_not_seen_others_settle() -> None:
+    mine = next(shard for shard, first in firsts(candidates(3)).items() if first == peer(2))
+    machine = Ownership(peer(0), JOB, CONFIG, 0.0)
+    seen = look(3, {mine}, {mine: peer(0)})
+    machine.handle(look(2, {mine}, {mine: peer(0)}), 0.0)
+    machine.handle(seen, 1.0)
+    assert not [e for e in machine.handle(seen, 30.0) if isinstance(e, Drop)]
+    step = CONFIG.settle_s / 2
+    assert not [e for e in machine.handle(seen, 30.0 + step) if isinstance(e, Drop)]
+    assert [e.shard for e in machine.handle(seen, 30.0 + 2 * step) if isinstance(e, Drop)] == [mine]
+
+
 def test_a_worker_that_flaps_moves_its_shards_once() -> None:
     mine = next(shard for shard, first in firsts(candidates(3)).items() if first == peer(2))
     machine = Ownership(peer(0), JOB, CONFIG, 0.0)
