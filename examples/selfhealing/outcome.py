@@ -18,6 +18,8 @@ VERDICTS = {
     "broker": frozenset({What.LINK_LOST}),
 }
 """What tells that a fault was found. A broker is missed by whoever was connected to it."""
+ANEW = frozenset({"lie", "slow"})
+"""Faults that only a new life of the victim ends."""
 FRAMED = frozenset({"lying", "false-accuser"})
 """Verdicts that no lack of processor time excuses: they are about what somebody has written, not about when."""
 BELIEFS = frozenset({What.FAILED, What.LEFT, What.JOINED})
@@ -74,28 +76,28 @@ def outcomes(timeline: Timeline) -> list[Outcome]:
 
 def outcome(timeline: Timeline, fault: Injection) -> Outcome:
     """What became of one fault, so far."""
-    return _Case(timeline.nodes, fault, timeline.window(fault), _still_lying(timeline, fault)).outcome()
+    return _Case(timeline.nodes, fault, timeline.window(fault), _still_at_it(timeline, fault)).outcome()
 
 
-def _still_lying(timeline: Timeline, fault: Injection) -> frozenset[str]:
-    """Who was made a liar before, had nothing to lie about until now, and has not begun a new life since."""
-    liars: set[str] = set()
+def _still_at_it(timeline: Timeline, fault: Injection) -> frozenset[str]:
+    """Who was made a liar before and had nothing to lie about, or was made slow, and has begun no new life since."""
+    guilty: set[str] = set()
     for event in timeline.events:
         if event.at_s >= fault.at_s:
             break
-        if event.what is What.INJECTED and event.text == "lie":
-            liars.add(event.about)
+        if event.what is What.INJECTED and event.text in ANEW:
+            guilty.add(event.about)
         elif event.what is What.STARTED:
-            liars.discard(event.who)
-    return frozenset(liars)
+            guilty.discard(event.who)
+    return frozenset(guilty)
 
 
 class _Case:
     """One fault, and the events from it to the next."""
 
-    def __init__(self, nodes: Sequence[str], fault: Injection, events: Sequence[Event], still_lying: Set[str]) -> None:
+    def __init__(self, nodes: Sequence[str], fault: Injection, events: Sequence[Event], still_at_it: Set[str]) -> None:
         self.fault = fault
-        self.guilty = still_lying | set(fault.victims)
+        self.guilty = still_at_it | set(fault.victims)
         self.events = events
         self.victims = frozenset(fault.victims)
         self.others = frozenset(nodes) - self.victims
@@ -203,6 +205,8 @@ class _Case:
         beliefs = {
             event.who: event for event in self._of(*BELIEFS) if event.about == victim and event.who in self.others
         }
+        if self.fault.kind in ANEW and not own:
+            return None  # it is still what it was made
         if (own and own[-1].what is What.ENDED) or any(last.what is not What.JOINED for last in beliefs.values()):
             return None
         times = [event.at_s for event in (*own[-1:], *beliefs.values())]

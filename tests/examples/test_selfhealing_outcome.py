@@ -124,6 +124,19 @@ def test_a_liar_that_had_nothing_to_lie_about_is_not_blamed_for_nothing_later() 
     assert outcome(story.timeline, story.timeline.faults[2]).false_alarms == 1
 
 
+def test_one_that_is_slow_is_not_back_before_its_next_life_whatever_others_believe_of_it() -> None:
+    story = Story()
+    story.fault(10.0, "slow", "a")
+    story.all(12.0, What.FAILED, "a")
+    story.commit(12.5, "b", 1)
+    story.commit(12.5, "b", 2)
+    story.all(13.0, What.JOINED, "a")
+    assert outcome(story.timeline, story.timeline.faults[0]).return_s is None
+    story.fault(20.0, "kill", "b")
+    story.add(21.0, What.FAILED, who="c", about="a")
+    assert outcome(story.timeline, story.timeline.faults[1]).false_alarms == 0
+
+
 def test_a_liar_is_timed_from_its_first_wrong_score() -> None:
     story = Story()
     story.fault(10.0, "lie", "a")
