@@ -1,7 +1,7 @@
 """How strangers come to a price: auctions, an order book, assignments, bundles of tasks, reputation.
 
 Each is a pure machine: it is told events, answers with effects, and says when it next wants a `Tick`; it knows no
-clock, no chance and no wire. Amounts are whole numbers of ticks (`Ticks`); values in CBBA, which pays nobody, are floats.
+clock, no chance and no wire. Amounts are whole numbers of ticks (`Ticks`); CBBA, which pays nobody, values in floats.
 
 * one lot: `first_price`, `second_price`, `CommitReveal` (sealed); `EnglishAuction`, `DutchAuction` (open); each a
   sale or, with `Side.LOWEST`, a procurement
