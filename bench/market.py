@@ -26,7 +26,7 @@ from rich.table import Table
 from agentbus.market import Pricing
 
 from . import machine
-from .markets import sharing, trading, truth, trust
+from .markets import sharing, trading, trust, truth
 
 SIZES = {10: 300, 50: 30, 200: 5}
 """Agents, and how many seeds."""
@@ -42,6 +42,7 @@ SOCIETIES = 5
 FALL = {"A": 0.8, "B": 0.8}
 """By which share jobs that fail have to fall, where that is asked."""
 SAME = 1e-12
+PAGERANK_ALPHA = 0.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +124,7 @@ def _ending(runs: Sequence[sharing.Shared]) -> str:
 def trading_rows(quick: bool) -> Iterator[Row]:
     """The double auction."""
     arms: list[tuple[str, Callable[[int, int], float], float | None]] = [
-        ("quotes rest", lambda traders, seed: trading.efficiency(traders, seed), 0.95),
+        ("quotes rest", trading.efficiency, 0.95),
         ("a trade clears all quotes", lambda traders, seed: trading.efficiency(traders, seed, clearing=True), None),
         ("3 units each", lambda traders, seed: trading.efficiency(traders, seed, units=3), None),
     ]
@@ -160,18 +161,20 @@ def trust_rows(quick: bool) -> Iterator[Row]:
     what = "difference from networkx's personalised PageRank"
     yield Row(group="trust", what=what, value=worst, unit="trust", bar=SAME, most=True, note=note)
     rounds = 3 if quick else ROUNDS
-    for model in trust.MODELS:
+    arms: list[tuple[str, float, float | None]] = [(model, trust.ALPHA, FALL.get(model)) for model in trust.MODELS]
+    arms += [(model, PAGERANK_ALPHA, None) for model in ("C", "D")]
+    for model, alpha, bar in arms:
         seeds = range(1 if quick else SOCIETIES)
-        ours = [trust.failures(model, seed, rounds) for seed in seeds]
+        ours = [trust.failures(model, seed, rounds, alpha=alpha) for seed in seeds]
         random = [trust.failures(model, seed, rounds, trusting=False) for seed in seeds]
         share, baseline = mean(run[-1] for run in ours), mean(run[-1] for run in random)
         course = " ".join(f"{mean(run[n] for run in ours):.1%}" for n in range(rounds))
         yield Row(
             group="trust",
-            what=f"threat model {model}, {trust.MALICIOUS:.0%} malicious: jobs that fail fall by",
+            what=f"model {model}, {trust.MALICIOUS:.0%} malicious, alpha {alpha}: jobs that fail fall by",
             value=1.0 - share / baseline,
             unit="of those at random",
-            bar=None if quick else FALL.get(model),
+            bar=None if quick else bar,
             note=f"round {rounds}: {share:.1%} against {baseline:.1%}; round by round {course}; {len(ours)} seeds",
         )
 

@@ -33,6 +33,8 @@ SLIPS = 0.02
 CAMOUFLAGE = 0.5
 """In C: the share of jobs that malicious agents do well."""
 SPIES = 1 / 3
+ALPHA = 0.5
+"""The default of `ReputationConfig`."""
 MODELS = ("A", "B", "C", "D")
 
 
@@ -43,9 +45,10 @@ class Society:
         model: A, B, C or D.
         seed: of all that is drawn.
         trusting: whether workers are chosen by trust; otherwise at random, the baseline.
+        alpha: EigenTrust's share for the pre-trusted.
     """
 
-    def __init__(self, model: str, seed: int, *, trusting: bool = True) -> None:
+    def __init__(self, model: str, seed: int, *, trusting: bool = True, alpha: float = ALPHA) -> None:
         self._rng = Random(f"{model} {seed}")
         self._model = model
         self._trusting = trusting
@@ -55,7 +58,7 @@ class Society:
         self._names = names
         spies = round(len(self.malicious) * SPIES) if model == "D" else 0
         self._spies = set(self.malicious[:spies])
-        self.reputation = Reputation(ReputationConfig(pretrusted=frozenset(names[:PRETRUSTED])))
+        self.reputation = Reputation(ReputationConfig(pretrusted=frozenset(names[:PRETRUSTED]), alpha=alpha))
         self.reputation.meet(names)
         self._trust: Mapping[str, float] = self.reputation.trust(0.0)
 
@@ -104,9 +107,9 @@ class Society:
                     self.reputation.record(liar, friend, 1.0, now)
 
 
-def failures(model: str, seed: int, rounds: int, *, trusting: bool = True) -> list[float]:
+def failures(model: str, seed: int, rounds: int, *, trusting: bool = True, alpha: float = ALPHA) -> list[float]:
     """The share of jobs that failed, round by round."""
-    society = Society(model, seed, trusting=trusting)
+    society = Society(model, seed, trusting=trusting, alpha=alpha)
     return [society.round(number) for number in range(rounds)]
 
 
