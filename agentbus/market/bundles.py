@@ -76,10 +76,9 @@ class BundleAgent:
         neighbours: whom it can talk to; the team has to be connected.
         capacity: the most tasks in its bundle.
         period_s: seconds from round to round.
-        rounds: how many it takes part in; then it is silent, and its bundle is final. By default as many as the
-            paper's bound, tasks times the team's diameter, here at most the number of agents told by `team`, and as
-            many again for losses.
-        team: how many agents there are.
+        rounds: how many it takes part in; then it is silent, and its bundle is final. Without losses a team agrees
+            within ``min(tasks, agents * capacity) * diameter`` rounds (section VI of the paper), and much sooner as a
+            rule; with them as many times later as it takes a message to get through.
         now: the time; later calls give the same clock's.
 
     Attributes:
@@ -96,11 +95,10 @@ class BundleAgent:
         value: Callable[[tuple[str, ...]], float],
         *,
         neighbours: Iterable[str],
-        team: int,
         now: float,
         capacity: int = 1,
         period_s: float = 0.1,
-        rounds: int | None = None,
+        rounds: int = 1_000,
     ) -> None:
         self.name = name
         self.tasks = tuple(dict.fromkeys(tasks))
@@ -111,7 +109,7 @@ class BundleAgent:
             )
         self.capacity = capacity
         self.period_s = period_s
-        self.rounds = rounds if rounds is not None else 2 * max(1, min(len(self.tasks), team * capacity)) * max(1, team)
+        self.rounds = rounds
         self.bundle: tuple[str, ...] = ()
         self.path: tuple[str, ...] = ()
         self.round = 0

@@ -17,7 +17,7 @@ MOST = 1_000
 CHORDS = 1
 """A team is a ring with so many chords an agent, each to a random other."""
 QUIET = 25
-ROUNDS = 2_000
+ROUNDS = 900
 
 Values = list[list[int]]
 
@@ -72,7 +72,6 @@ def single(n: int, seed: int, *, loss: float = 0.0, delay: int = 0) -> Shared:
             tasks,
             lambda path, mine=worth[me]: float(sum(mine[task] for task in path)),
             neighbours=[f"a{other}" for other in near],
-            team=n,
             now=0.0,
         )
         for me, near in enumerate(network(n, rng))
@@ -111,7 +110,6 @@ def bundled(seed: int, *, agents: int, tasks: int, capacity: int, loss: float = 
             names,
             lambda path, me=me: worth(me, path),
             neighbours=[f"a{other}" for other in near],
-            team=agents,
             now=0.0,
             capacity=capacity,
         )
