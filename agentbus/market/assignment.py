@@ -109,7 +109,8 @@ class AssignmentAuctioneer:
     Args:
         n: bidders and lots.
         spread: the greatest `AssignmentBidder.spread`; one that is too small costs time, not the optimum.
-        patience_s: after how long a call is repeated.
+        patience_s: after how long a call is repeated. A bidder that never answers holds all others up: the caller
+            gives up at a deadline of its own.
     """
 
     def __init__(self, n: int, *, spread: int = 0, patience_s: float = inf) -> None:

@@ -71,8 +71,8 @@ class BundleAgent:
     Args:
         name: unique in the team.
         tasks: what there is to do.
-        value: what a path, that is tasks in the order of doing them, is worth to this agent; 0 for the empty one. A
-            new task is put where it gains most. Tasks whose gain is not a finite number above 0 are not bid for.
+        value: what a path, that is tasks in the order of doing them, is worth to this agent; the same whenever it is
+            asked. A new task is put where it gains most. Tasks that do not gain a finite number above 0 are not bid for.
         neighbours: whom it can talk to; the team has to be connected.
         capacity: the most tasks in its bundle.
         period_s: seconds from round to round.
@@ -131,7 +131,7 @@ class BundleAgent:
             case Tick():
                 if self.done or now < self._due_s:
                     return []
-                self._due_s = max(self._due_s + self.period_s, now)
+                self._due_s = now + self.period_s
                 self.round += 1
                 self._release()
                 self._build()
@@ -178,10 +178,11 @@ class BundleAgent:
             ceiling = self._bids[-1] if self._bids else inf
             best = NOBODY
             chosen, where = "", 0
+            before = _finite(self._value(self.path)) if self.path else 0.0
             for task in self.tasks:
                 if task in self.bundle:
                     continue
-                gain, place = self._gain(task)
+                gain, place = self._gain(task, before)
                 claim = Claim(self.name, min(gain, ceiling))
                 if claim.bid > best.bid and claim.beats(self._claims[task]):
                     best, chosen, where = claim, task, place
@@ -193,13 +194,12 @@ class BundleAgent:
             self._claims[chosen] = best
             self.changed = self.round
 
-    def _gain(self, task: str) -> tuple[float, int]:
+    def _gain(self, task: str, before: float) -> tuple[float, int]:
         """What a task gains where it gains most, and where that is."""
         if not self.path:
             if task not in self._first:
                 self._first[task] = _finite(self._value((task,)))
             return self._first[task], 0
-        before = _finite(self._value(self.path))
         options = ((*self.path[:place], task, *self.path[place:]) for place in range(len(self.path) + 1))
         gains = [_finite(self._value(path)) - before for path in options]
         best = max(gains)
