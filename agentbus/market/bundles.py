@@ -72,7 +72,7 @@ class BundleAgent:
         name: unique in the team.
         tasks: what there is to do.
         value: what a path, that is tasks in the order of doing them, is worth to this agent; the same whenever it is
-            asked. A new task is put where it gains most. Tasks that do not gain a finite number above 0 are not bid for.
+            asked. A new task is put where it gains most. One whose gain is not finite and above 0 is not bid for.
         neighbours: whom it can talk to; the team has to be connected.
         capacity: the most tasks in its bundle.
         period_s: seconds from round to round.
