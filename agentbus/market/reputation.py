@@ -15,13 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from math import fsum, inf, isfinite
+from math import ceil, fsum, inf, isfinite, log, log1p
 
 from ..errors import ConfigurationError
 
 MAX_AGENTS = 100_000
 MAX_OPINIONS = 1_000_000
-MAX_ITERATIONS = 2_000
+MIN_ALPHA = 0.001
 FORGOTTEN = 1e-6
 """An opinion that has decayed to less than this, dealings that went well, is dropped."""
 
@@ -33,12 +33,13 @@ class ReputationConfig:
     Attributes:
         pretrusted: whom everybody trusts before anything is known, at least one agent. **If one of them lies, all is
             lost**: name few that are your own.
-        alpha: the share of trust that goes to the pre-trusted whatever others say, above 0, below 1. A collective that
+        alpha: the share of trust that goes to the pre-trusted whatever others say, 0.001 to below 1. A collective that
             only praises itself multiplies the trust that leaks into it by ``1 / alpha`` at most: with PageRank's 0.15
             spies make matters worse than choosing at random, with 0.5 better (``bench.market``). The greater, the
-            more work goes to the pre-trusted. Iterations grow like ``log(tolerance) / log(1 - alpha)``.
+            more work goes to the pre-trusted.
         half_life_s: after how many seconds a dealing counts half. Infinite: for ever.
-        tolerance: by how much (sum of differences) an iteration may still move trust at the end.
+        tolerance: by how much (sum of differences) an iteration may still move trust at the end; trust is then within
+            ``tolerance / alpha`` of the truth.
     """
 
     pretrusted: frozenset[str]
@@ -54,12 +55,18 @@ class ReputationConfig:
         """
         if not self.pretrusted:
             raise ConfigurationError("EigenTrust needs somebody to begin with: name at least one pre-trusted agent")
-        if not 0.0 < self.alpha < 1.0:
-            raise ConfigurationError(f"alpha={self.alpha}: above 0 and below 1, 0.5 as a rule")
+        if not MIN_ALPHA <= self.alpha < 1.0:
+            raise ConfigurationError(f"alpha={self.alpha}: at least {MIN_ALPHA} and below 1, 0.5 as a rule")
         if not self.half_life_s > 0.0:
             raise ConfigurationError(f"half_life_s={self.half_life_s}: seconds above 0, or infinity")
         if not 1e-15 <= self.tolerance < 1.0:
             raise ConfigurationError(f"tolerance={self.tolerance}: 1e-15 to 1")
+
+    @property
+    def iterations(self) -> int:
+        """How many are enough for any opinions: each leaves ``1 - alpha`` of the distance, which is 2 at most, so
+        ``log(tolerance / 2) / log(1 - alpha)``."""
+        return ceil(log(self.tolerance / 2.0) / log1p(-self.alpha))
 
 
 @dataclass(slots=True)
@@ -140,10 +147,8 @@ class Reputation:
     def trust(self, now: float) -> Mapping[str, float]:
         """How far each known agent is trusted: shares of 1.
 
-        One call costs an iteration over all opinions, some hundred times: keep the answer for as long as it may be old.
-
-        Raises:
-            ConfigurationError: it doesn't converge within 2,000 iterations; take a greater alpha or tolerance.
+        One call costs up to `ReputationConfig.iterations` walks over all opinions, 48 by default: keep the answer for
+        as long as it may be old.
         """
         names = list(self._agents)
         place = {name: number for number, name in enumerate(names)}
@@ -152,16 +157,14 @@ class Reputation:
         rows: list[list[tuple[int, float]]] = []
         for name in names:
             rows.append([(place[rated], weight) for rated, weight in self.opinions(name, now).items()])
-        trust, moved = start, inf
-        for _ in range(MAX_ITERATIONS):
+        trust = start
+        for _ in range(self.config.iterations):
             after = self._step(trust, rows, start)
             moved = fsum(abs(new - old) for new, old in zip(after, trust, strict=True))
             trust = after
             if moved <= self.config.tolerance:
-                return dict(zip(names, trust, strict=True))
-        raise ConfigurationError(
-            f"trust still moves by {moved:.1e} after {MAX_ITERATIONS} iterations: raise alpha or tolerance"
-        )
+                break
+        return dict(zip(names, trust, strict=True))
 
     def _step(self, trust: list[float], rows: list[list[tuple[int, float]]], start: list[float]) -> list[float]:
         """``t' = (1 - alpha) C^T t + alpha p``, with p for the row of whoever has no opinion."""

@@ -117,7 +117,7 @@ def difference(seed: int, agents: int) -> float:
     """The greatest difference of any agent's trust from networkx's personalised PageRank, for random dealings."""
     rng = Random(seed)
     names = [f"n{number}" for number in range(agents)]
-    config = ReputationConfig(pretrusted=frozenset(names[:3]), alpha=rng.choice((0.05, 0.15, 0.5)), tolerance=1e-15)
+    config = ReputationConfig(pretrusted=frozenset(names[:3]), alpha=rng.choice((0.05, 0.15, 0.5)))
     reputation = Reputation(config)
     reputation.meet(names)
     for _ in range(agents * 5):

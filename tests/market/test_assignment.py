@@ -15,6 +15,8 @@ from scipy.optimize import linear_sum_assignment
 from agentbus.errors import ConfigurationError
 from agentbus.market import Assigned, AssignmentAuctioneer, AssignmentBidder, Call, Offer, Side, Tick, assign
 
+from .patience import patient
+
 
 def best(values: list[list[int]], side: Side = Side.HIGHEST) -> int:
     table = numpy.array(values)
@@ -44,6 +46,7 @@ tables = st.tuples(st.integers(1, 4), st.integers(1, 4)).flatmap(
 )
 
 
+@patient
 @given(tables, st.sampled_from(list(Side)))
 def test_any_table_has_its_optimum(values: list[list[int]], side: Side) -> None:
     """More bidders than lots and fewer, negative values, ties."""

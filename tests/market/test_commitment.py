@@ -26,6 +26,7 @@ from agentbus.market import (
 )
 
 from .amounts import WRONG
+from .patience import patient
 
 NONCE = bytes(range(32))
 
@@ -138,6 +139,7 @@ parts = st.tuples(
 )
 
 
+@patient
 @given(parts, parts)
 def test_different_bids_have_different_commitments(one: Any, other: Any) -> None:
     assert (commitment(*one) == commitment(*other)) == (one == other)

@@ -13,6 +13,7 @@ from agentbus.errors import ConfigurationError
 from agentbus.market import Cancel, Cancelled, DoubleAuction, Order, OrderSide, Reason, Refusal, Rests, Tick, Trade, Why
 
 from .amounts import WRONG
+from .patience import patient
 
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
 
@@ -128,6 +129,7 @@ orders = st.tuples(
 )
 
 
+@patient
 @given(st.lists(orders, max_size=60))
 def test_it_does_what_a_plain_list_does(steps: list[tuple[str, OrderSide, int, int, bool]]) -> None:
     """The reference keeps every order in one list and looks for the best by sorting it."""

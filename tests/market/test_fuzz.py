@@ -26,6 +26,8 @@ from agentbus.market import (
     commitment,
 )
 
+from .patience import patient
+
 Machine = SealedAuction | CommitReveal | EnglishAuction | DutchAuction
 NONCE = bytes(16)
 
@@ -71,6 +73,7 @@ steps = st.lists(st.tuples(st.floats(0.0, 1.5), events), max_size=25)
 
 
 @pytest.mark.parametrize("kind", MACHINES)
+@patient
 @given(steps, st.sampled_from(list(Side)))
 def test_what_all_auctions_promise(kind: str, told: list[tuple[float, Any]], side: Side) -> None:
     machine, twin = MACHINES[kind](side), MACHINES[kind](side)

@@ -14,6 +14,8 @@ import agentbus.market
 from agentbus.errors import ConfigurationError, Refused
 from agentbus.market import Reason, Refusal, Side, Ticks
 
+from .patience import patient
+
 
 def test_all_is_what_there_is() -> None:
     assert all(hasattr(agentbus.market, name) for name in agentbus.market.__all__)
@@ -27,6 +29,7 @@ def test_prices_become_amounts_and_back() -> None:
     assert Ticks(0.25).amount(3) == 12
 
 
+@patient
 @given(st.integers(0, 2**53), st.sampled_from(["0.01", "0.25", "1", "5"]))
 def test_every_amount_survives_being_a_price(amount: int, size: str) -> None:
     ticks = Ticks(size)

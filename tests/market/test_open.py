@@ -25,6 +25,7 @@ from agentbus.market import (
 )
 
 from .amounts import WRONG
+from .patience import patient
 
 
 def english(**terms: Any) -> EnglishAuction:
@@ -111,6 +112,7 @@ def test_what_is_no_amount_is_refused_by_name(amount: Any, expected: Reason) -> 
     assert reason(dutch(), bid("a", amount), 0.0) is expected
 
 
+@patient
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 300), st.floats(0.0, 3.0)), max_size=30))
 def test_english_only_gets_better(steps: list[tuple[str, int, float]]) -> None:
     auction = english()

@@ -27,6 +27,7 @@ from agentbus.market import (
 )
 
 from .amounts import WRONG
+from .patience import patient
 
 
 def outcome(auction: SealedAuction, bids: dict[str, int]) -> Outcome:
@@ -134,6 +135,7 @@ def test_a_deadline_that_never_comes_is_refused(closes_s: float) -> None:
         first_price(closes_s=closes_s)
 
 
+@patient
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=6), st.integers(0, 50), st.sampled_from(list(Side)), st.data())
 def test_no_lie_gains_in_a_second_price_auction(
     truths: list[int], reserve: int, side: Side, data: st.DataObject
