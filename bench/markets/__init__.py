@@ -1,0 +1,1 @@
+"""What `bench.market` measures, one module a figure, each with its oracle."""
