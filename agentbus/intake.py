@@ -168,5 +168,5 @@ class Intake:
             else:
                 if inbound.frame.type == AWARD:
                     answer(
-                        self._host, inbound, index, Refused("no bid of its own is open: it has expired, or was lost")
+                        self._host, inbound, index, Refused("it has no open bid: it has expired, or was lost")
                     )

@@ -18,6 +18,7 @@ A policy behavior is an `@rpc` that also bids: asked by name, with `request`, it
 
 from __future__ import annotations
 
+import inspect
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -218,7 +219,7 @@ class Policy(Rpc[Q, R]):
         name = getattr(function, "__name__", "")
         if isinstance(function, Rpc) or not callable(function) or not name.isidentifier():
             raise DefinitionError(f"@{spec.name}.cost: not a method: write `def name(self, job) -> float | None`")
-        if function.__code__.co_flags & 0x80:
+        if inspect.iscoroutinefunction(function):
             raise DefinitionError(f"@{spec.name}.cost at {name}: a coroutine: write `def`, without async")
         if name.startswith("__"):
             raise DefinitionError(f"@{spec.name}.cost at {name}: Python renames it: begin it with one underscore")
