@@ -21,12 +21,28 @@ from .inbound import Inbound
 from .messages import Frame, full_name
 from .negotiation import Contract, Engagement, Terms, invalid
 from .policies import Decision, Past, PolicyState
-from .proposals import AWARD, REJECTION, Award, CallForProposals, Cancellation, Proposal, Rejection, terms_of
+from .proposals import (
+    AWARD,
+    CANCELLATION,
+    REJECTION,
+    Award,
+    CallForProposals,
+    Cancellation,
+    Proposal,
+    Rejection,
+    terms_of,
+)
 from .specs import PolicySpec
 from .worker import Host, answer
 
 OPEN = 4096
 """Bids that may wait for a decision, and awards that are remembered, for each behavior."""
+
+_KINDS: dict[str, type[Award | Rejection | Cancellation]] = {
+    AWARD: Award,
+    REJECTION: Rejection,
+    CANCELLATION: Cancellation,
+}
 
 Key = tuple[str, int, int]
 """A call's message id: the buyer, the life of its node, the number."""
@@ -84,6 +100,7 @@ class Bidder:
             if inbound.foreign:
                 answer(self._host, inbound, 0, SchemaMismatch("calls for proposals come in frames: use delegate()"))
             return
+        self._host.port.bus.hold()  # others on this node bid in this turn, too
         for index, payload in enumerate(frame.payloads):
             key = (frame.source, frame.epoch, frame.sequence + index)
             if key not in self._open and key not in self._taken:
@@ -151,9 +168,8 @@ class Bidder:
     def decided(self, inbound: Inbound, index: int) -> bool:
         """An award, a rejection or a cancellation has come. Returns whether it was of a call that this one knows."""
         frame = inbound.frame
-        kinds = {AWARD: Award, REJECTION: Rejection}
         try:
-            word = kinds.get(frame.type, Cancellation).FromString(frame.payloads[index])
+            word = _KINDS[frame.type].FromString(frame.payloads[index])
         except DecodeError as error:
             answer(self._host, inbound, index, SchemaMismatch(f"not a {frame.type}: {error}"))
             return True

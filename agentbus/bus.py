@@ -114,6 +114,12 @@ class Bus:
         self._sequence = first + count
         return first
 
+    def hold(self) -> None:
+        """What is gathered in this turn from here on goes at its end, with one write: for several messages at once."""
+        if not self._turn_open:
+            self._turn_open = True
+            self.loop.call_soon(self.end_turn)
+
     def gathered(self, lane: Lane) -> None:
         """The lane has got its first message: it goes at once when the turn has sent nothing yet, else at its end."""
         if self._turn_open:

@@ -47,7 +47,7 @@ from .subjects import check_name
 
 R = TypeVar("R", bound=Message)
 
-WINDOW_S = 0.25
+WINDOW_S = 0.5
 """How long bids may take unless the buyer says otherwise, seconds: what it costs where nobody is known to bid."""
 
 
@@ -122,6 +122,7 @@ class Delegation(Generic[R]):
         "_machine",
         "_name",
         "_port",
+        "_rejection",
         "_reply",
         "_reply_name",
         "_results",
@@ -170,6 +171,7 @@ class Delegation(Generic[R]):
         self._call = _Bids(self, self._future, f"{self._name} to whoever bids for it", deadline_s)
         self._hears: list[Call] = [self._call]
         self._results: dict[str, R] = {}
+        self._rejection: Message | None = None
         self._todo: deque[Effect] = deque()
         self._busy = False
         self._bucket: Bucket | None = None
@@ -282,7 +284,10 @@ class Delegation(Generic[R]):
             case Accept():
                 self._award(effect)
             case Reject(bidder, price):
-                self._tell(bidder, rejection(self._call.sequence, price))
+                if self._rejection is None:  # the same for all
+                    self._port.bus.hold()
+                    self._rejection = rejection(self._call.sequence, price)
+                self._tell(bidder, self._rejection)
             case Cancel(bidder):
                 self._tell(bidder, Cancellation(call=self._call.sequence))
             case Ended():

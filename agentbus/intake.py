@@ -167,6 +167,4 @@ class Intake:
                     break
             else:
                 if inbound.frame.type == AWARD:
-                    answer(
-                        self._host, inbound, index, Refused("it has no open bid: it has expired, or was lost")
-                    )
+                    answer(self._host, inbound, index, Refused("it has no open bid: it has expired, or was lost"))

@@ -175,16 +175,16 @@ class PolicyState:
             own = own_cost(job)
             if own is None:
                 return Decision(refusal=Refused("it can't do this job"))
-            if wrong := invalid(f"the cost that {name!r} has found", own):
+            if wrong := invalid("the cost by", own, None, name):
                 return Decision(cost=own, refusal=wrong)
             cost = float(own) + queue
             step = "weight"
             weight = self._weight(job) if callable(self._weight) else self._weight
-            if wrong := invalid(f"the weight of {name!r}", weight, 1.0):
+            if wrong := invalid("the weight of", weight, 1.0, name):
                 return Decision(cost=cost, weight=weight, refusal=wrong)
             step = "strategy"
             bid = cost + (weight * (self._spec.strategy(cost, terms, self.history) - cost) if weight else 0.0)
-            if wrong := invalid(f"the bid by the strategy of {name!r}", bid):
+            if wrong := invalid("the bid by the strategy of", bid, None, name):
                 return Decision(cost=cost, weight=weight, refusal=wrong)
         except Exception as error:
             failed = HandlerFailed(f"the {step} of {name!r}: {said(error)}", error_type=type(error).__name__)

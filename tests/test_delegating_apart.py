@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agentbus import Agent, Context, cooperative, rpc
+from agentbus.delegating import WINDOW_S
 from agentbus.errors import DeadlineExceeded, NoBids, RequestFailed
 from agentbus.membership import Membership, local
 from agentbus.testing import Simulation
@@ -56,7 +57,7 @@ def test_who_is_known_is_waited_for_and_the_window_is_only_for_strangers() -> No
         return took
 
     first, *later = Simulation(seed=1).run(scenario)
-    assert 0.25 <= first <= 0.27
+    assert WINDOW_S <= first <= WINDOW_S + 0.02
     assert max(later) < 0.02
 
 
@@ -83,7 +84,7 @@ def test_with_membership_the_bidders_are_known_from_the_start_and_an_rpc_is_no_b
 
     first, second, with_clerk, after = Simulation(seed=2).run(scenario)
     assert max(first, second, after) < 0.1
-    assert with_clerk >= 0.25, "the clerk answers the type, and could have bid"
+    assert with_clerk >= WINDOW_S, "the clerk answers the type, and could have bid"
 
 
 def test_a_bidder_that_is_cut_off_costs_one_window_and_no_more() -> None:
@@ -104,7 +105,7 @@ def test_a_bidder_that_is_cut_off_costs_one_window_and_no_more() -> None:
 
     took, by = Simulation(seed=3).run(scenario)
     assert by[:2] == ["far", "far"]
-    assert took[0] >= 0.25
+    assert took[0] >= WINDOW_S
     assert took[1] < 0.1
     assert by[3] == "near", "heard again, it is waited for again"
 

@@ -176,7 +176,7 @@ def test_a_cost_that_is_no_number_is_a_typed_refusal_that_says_so(cost: Any) -> 
     decision = decide(state(0.0), cost)
     assert decision.bid is None
     assert isinstance(decision.refusal, InvalidBid)
-    assert "the cost that 'deliver' has found" in str(decision.refusal)
+    assert "the cost by 'deliver'" in str(decision.refusal)
     assert repr(cost)[:20] in str(decision.refusal)
 
 
