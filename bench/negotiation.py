@@ -18,7 +18,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from math import sqrt
 from pathlib import Path
@@ -95,13 +95,6 @@ def delegated(
     return None
 
 
-def policy_of(kind: type[Agent]) -> PolicyState:
-    """The policy of an agent class that has one."""
-    (spec,) = kind.behaviors.rpc
-    assert isinstance(spec, PolicySpec)
-    return PolicyState(spec)
-
-
 class Helper(Agent):
     """Bids its cost."""
 
@@ -112,6 +105,41 @@ class Helper(Agent):
     @do.cost
     def cost(self, job: Question) -> float:
         return 0.0
+
+
+class Mixed(Agent):
+    """Bids between its cost and what its strategy says."""
+
+    @hybrid(Question, Answer, weight=0.5)
+    async def do(self, job: Question, ctx: Context) -> Answer:
+        return Answer()
+
+    @do.cost
+    def cost(self, job: Question) -> float:
+        return 0.0
+
+
+class Trader(Agent):
+    """Bids what its strategy says."""
+
+    @competitive(Question, Answer)
+    async def do(self, job: Question, ctx: Context) -> Answer:
+        return Answer()
+
+    @do.cost
+    def cost(self, job: Question) -> float:
+        return 0.0
+
+
+def policy_of(kind: type[Agent], markup: float = 0.0) -> PolicyState:
+    """The policy of an agent class that has one, with a strategy that adds a markup."""
+
+    def strategy(cost: float, terms: Terms, history: Sequence[Past], /) -> float:
+        return cost * (1 + markup)
+
+    (spec,) = kind.behaviors.rpc
+    assert isinstance(spec, PolicySpec)
+    return PolicyState(replace(spec, strategy=strategy))
 
 
 def ratio(size: int, seed: int) -> float:
@@ -143,37 +171,13 @@ def assignment_rows(seeds: int) -> Iterator[Row]:
         yield Row(what=f"one job an agent, n = {size}, to the optimum", value=mean(found), bar=0.92, note=note)
 
 
-def _marked_up(markup: float, weight: float | None) -> PolicyState:
-    def strategy(cost: float, terms: Terms, history: Sequence[Past], /) -> float:
-        return cost * (1 + markup)
-
-    decorate = competitive(Question, Answer, strategy=strategy)
-    if weight is not None:
-        decorate = hybrid(Question, Answer, weight=weight, strategy=strategy)
-    elif not markup:
-        decorate = cooperative(Question, Answer)
-
-    class Trader(Agent):
-        @decorate
-        async def do(self, job: Question, ctx: Context) -> Answer:
-            return Answer()
-
-        @do.cost
-        def cost(self, job: Question) -> float:
-            return 0.0
-
-    return policy_of(Trader)
-
-
-def welfare(seed: int, weight: float | None, *, truthful: bool = False) -> float:
-    """Of one seed's market.
-
-    Args:
-        weight: of all agents; None: the pure policies, competitive unless `truthful`.
-    """
+def welfare(seed: int, kind: type[Agent], weight: float | None = None) -> float:
+    """Of one seed's market, among agents of a kind, with that weight if it is said."""
     rng = Random(seed)
     markups = [rng.uniform(*MARKUPS) for _ in range(AGENTS)]
-    policies = [_marked_up(0.0 if truthful else markup, weight) for markup in markups]
+    policies = [policy_of(kind, markup) for markup in markups]
+    for policy in policies:
+        policy.weight = policy.weight if weight is None else weight
     total = 0.0
     for number in range(JOBS):
         value = rng.uniform(*VALUES)
@@ -186,14 +190,14 @@ def welfare(seed: int, weight: float | None, *, truthful: bool = False) -> float
 def welfare_rows(seeds: int) -> tuple[list[Row], list[tuple[float, float, float]]]:
     """The figures, and the curve: weight, mean, standard error."""
     weights = [step / STEPS for step in range(STEPS + 1)]
-    runs = [[welfare(seed, weight) for seed in range(seeds)] for weight in weights]
+    runs = [[welfare(seed, Mixed, weight) for seed in range(seeds)] for weight in weights]
     rises: list[float] = []
     for before, after in pairwise(runs):
         steps = [b - a for a, b in zip(before, after, strict=True)]
         noise = stdev(steps) / sqrt(seeds) if seeds > 1 else 0.0
         rises.append(mean(steps) - NOISE * noise)
-    pure = [welfare(seed, None, truthful=True) for seed in range(seeds)]
-    selfish = [welfare(seed, None) for seed in range(seeds)]
+    pure = [welfare(seed, Helper) for seed in range(seeds)]
+    selfish = [welfare(seed, Trader) for seed in range(seeds)]
     note = f"mean of {seeds} seeds: W(0) {mean(runs[0]):.3f}, W(1) {mean(runs[-1]):.3f}"
     rows = [
         Row(what="welfare, W(0) / W(1)", value=mean(runs[0]) / mean(runs[-1]), bar=1.1, note=note),

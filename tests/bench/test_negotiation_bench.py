@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench import negotiation
-from bench.negotiation import Helper, delegated, policy_of
+from bench.negotiation import Helper, Mixed, Trader, delegated, policy_of, welfare
 from examples.bench.v1.bench_pb2 import Question
 
 
@@ -21,8 +21,8 @@ def test_the_cheapest_that_can_does_it_and_nobody_does_what_is_worth_less() -> N
 
 def test_at_both_ends_of_the_weight_stand_the_pure_policies() -> None:
     for seed in range(3):
-        assert negotiation.welfare(seed, 0.0) == negotiation.welfare(seed, None, truthful=True)
-        assert negotiation.welfare(seed, 1.0) == negotiation.welfare(seed, None)
+        assert welfare(seed, Mixed, 0.0) == welfare(seed, Helper)
+        assert welfare(seed, Mixed, 1.0) == welfare(seed, Trader)
 
 
 def test_one_agent_is_always_at_the_optimum() -> None:
