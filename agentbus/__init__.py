@@ -3,6 +3,7 @@
 Agents are coroutines that talk protobuf over NATS, written with decorators. A map of the house:
 
 * write agents: `Agent`, `on`, `rpc`, `every`, `on_start`, `on_stop`, `Context`, `Backoff`, `Supervision`
+* let them bid for jobs: `cooperative`, `competitive`, `hybrid`, `lowest_bid`, `second_price`
 * run them: `Node`, `run`, `StreamLimits`
 * what comes back: `Reply`, `Replies`, `Endpoint`, `Delivery`, `PeerView`
 * what can go wrong: `agentbus.errors`, one tree under `AgentBusError`
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .agent import Agent
+    from .awards import lowest_bid, second_price
     from .behaviors import every, on, on_start, on_stop, rpc
     from .calls import Replies, Reply
     from .context import Context, Delivery
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     )
     from .node import Node
     from .peers import Peer, PeerId, PeerView
+    from .policies import competitive, cooperative, hybrid
     from .running import run
     from .specs import Backoff, Endpoint
     from .stored import StreamLimits
@@ -59,12 +62,17 @@ __all__ = [
     "StreamLimits",
     "Supervision",
     "TooFewReplies",
+    "competitive",
+    "cooperative",
     "every",
+    "hybrid",
+    "lowest_bid",
     "on",
     "on_start",
     "on_stop",
     "rpc",
     "run",
+    "second_price",
 ]
 
 __version__ = "0.1.0"
@@ -72,6 +80,7 @@ __version__ = "0.1.0"
 if not TYPE_CHECKING:  # a checker that saw these would believe that every name exists
     _ROOMS = {
         "agent": ("Agent",),
+        "awards": ("lowest_bid", "second_price"),
         "behaviors": ("every", "on", "on_start", "on_stop", "rpc"),
         "calls": ("Replies", "Reply"),
         "context": ("Context", "Delivery"),
@@ -87,6 +96,7 @@ if not TYPE_CHECKING:  # a checker that saw these would believe that every name 
         ),
         "node": ("Node",),
         "peers": ("Peer", "PeerId", "PeerView"),
+        "policies": ("competitive", "cooperative", "hybrid"),
         "running": ("run",),
         "specs": ("Backoff", "Endpoint"),
         "stored": ("StreamLimits",),

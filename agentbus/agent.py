@@ -9,7 +9,9 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .behaviors import specs_of
-from .specs import Behaviors
+from .errors import AgentNotFound
+from .policies import PolicyState
+from .specs import Behaviors, PolicySpec
 from .supervision import Supervision
 
 if TYPE_CHECKING:
@@ -46,16 +48,37 @@ class Agent:
         if "description" not in vars(cls):
             cls.description = (cls.__doc__ or "").strip().partition("\n")[0]
 
+    def policy(self, name: str) -> PolicyState:
+        """A policy of this agent at work, by the method's name: its weight may be changed while the agent runs.
+
+        Raises:
+            AgentNotFound: no method of that name has a policy.
+        """
+        return policy_of(self, name)
+
 
 def default_name(kind: type[Agent]) -> str:
     """The name an agent gets unless it is given one: its class's in kebab case, ``http-probe`` for ``HTTPProbe``."""
     return _WORD.sub("-", kind.__name__).replace("_", "-").strip("-").lower()
 
 
+def policy_of(agent: Agent, name: str) -> PolicyState:
+    """A policy of the agent at work. Raises `AgentNotFound`."""
+    states: dict[str, PolicyState] = vars(agent).setdefault("__policies__", {})
+    state = states.get(name)
+    if state is None:
+        spec = next((spec for spec in agent.behaviors.rpc if spec.name == name), None)
+        if not isinstance(spec, PolicySpec):
+            raise AgentNotFound(f"{type(agent).__name__} has no policy {name!r}: mark the method @cooperative, say")
+        state = states[name] = PolicyState(spec)
+    return state
+
+
 def again(agent: Agent) -> Agent:
     """A fresh instance of the agent's class, made of the arguments it was first made of."""
     args, kwargs = vars(agent)["__made_of__"]
     fresh = type(agent)(*args, **kwargs)
+    vars(fresh)["__policies__"] = vars(agent).setdefault("__policies__", {})  # what was set while it ran stays set
     vars(agent)["__followed_by__"] = fresh
     return fresh
 

@@ -62,7 +62,11 @@ class RequestWorker(Worker):
             frame = inbound.frame
             deadlines = frame.deadlines_ms
             deadline = inbound.received_s + deadlines[index] / 1000 if deadlines and deadlines[index] else None
-            if deadline is not None and now >= deadline:
+            late = deadline is not None and now >= deadline
+            engagement = inbound.engagement
+            if engagement is not None:
+                late = not engagement.begin(alarm.expire, late=late)
+            if late:
                 counters.expired += 1
                 continue
             bucket = bus.deadlines.add(alarm, deadline) if deadline is not None else None
@@ -73,15 +77,7 @@ class RequestWorker(Worker):
                 if not isinstance(reply, self.reply_type):
                     raise self._wrong_type(reply)
             except BaseException as raised:
-                rang = alarm.reset()
-                error = None if rang and isinstance(raised, asyncio.CancelledError) else failure_of(raised)
-                if error is not None:
-                    self._answer_error(inbound, index, error, parsed=message is not None)
-                elif rang and not alarm.task.cancelling():
-                    counters.expired += 1
-                else:
-                    answer(host, inbound, index, _stopped())
-                    counters.dropped += 1
+                if self._broke_off(inbound, index, raised, alarm, parsed=message is not None):
                     raise
             else:
                 counters.handled += 1
@@ -92,12 +88,28 @@ class RequestWorker(Worker):
             finally:
                 if bucket is not None:
                     bucket.pop(alarm, None)
+                if engagement is not None:
+                    engagement.end()
                 now = time()
                 counters.busy_s += now - began
             alarm.reset()  # the handler went on all the same; what became of it is counted
             if now - start > SLICE_S:
                 await asyncio.sleep(0)
                 start = now = time()
+
+    def _broke_off(self, inbound: Inbound, index: int, raised: BaseException, alarm: _Alarm, *, parsed: bool) -> bool:
+        """What becomes of a request whose handler raised. Returns whether the worker ends with it."""
+        rang = alarm.reset()
+        error = None if rang and isinstance(raised, asyncio.CancelledError) else failure_of(raised)
+        if error is not None:
+            self._answer_error(inbound, index, error, parsed=parsed)
+        elif rang and not alarm.task.cancelling():
+            self.counters.expired += 1
+        else:
+            answer(self.host, inbound, index, _stopped())
+            self.counters.dropped += 1
+            return True
+        return False
 
     def _answer_error(self, inbound: Inbound, index: int, error: Exception, *, parsed: bool) -> None:
         answer(self.host, inbound, index, error)
@@ -114,5 +126,7 @@ class RequestWorker(Worker):
 
     def reject(self, inbound: Inbound, places: range, why: str) -> None:
         super().reject(inbound, places, why)
+        if inbound.engagement is not None:
+            inbound.engagement.end()
         for index in places:
             answer(self.host, inbound, index, Busy(f"{self.host.name}.{self.spec.name}: {why}"))

@@ -25,6 +25,7 @@ from .specs import (
     LifecycleSpec,
     OnSpec,
     Overflow,
+    PolicySpec,
     RpcSpec,
 )
 from .subjects import ALL, check_name, check_topic
@@ -254,6 +255,10 @@ def _specs_in(cls: type, member: object) -> tuple[AnySpec, ...]:
     for spec in specs:
         if isinstance(member, staticmethod | classmethod):
             raise DefinitionError(f"{cls.__qualname__}: {spec.name!r} is static: write `async def name(self, ...)`")
+        if isinstance(spec, PolicySpec) and not spec.cost:
+            raise DefinitionError(
+                f"{cls.__qualname__}: {spec.name!r} bids without a cost: mark a method with `@{spec.name}.cost`"
+            )
         if spec.name.startswith("__") and not spec.name.endswith("__"):
             raise DefinitionError(
                 f"{cls.__qualname__}: {spec.name!r} begins with two underscores, so Python renames it: use one"

@@ -24,6 +24,7 @@ from .deadlines import DeadlineQueue
 from .errors import AgentBusError, Closed, PayloadTooLarge, SchemaMismatch, Unauthorized
 from .inbound import JSON_CONTENT, Inbound, Listener, foreign_error, foreign_headers
 from .messages import PLAIN, SEALED, Frame, decode_frame, encode_frame, to_failure, to_json
+from .negotiation import Audience
 from .subjects import Subjects
 from .transport import FrameGuard, Headers, Subscription, Transport
 
@@ -81,6 +82,7 @@ class Bus:
         self.epoch = epoch
         self.max_hops = max_hops
         self.calls = Calls()
+        self.audiences: dict[str, Audience] = {}  # who bids for what, by the job's type
         self.deadlines = DeadlineQueue(self.loop)
         self.counters = BusCounters()
         self.inbox = f"{subjects.realm}.in.{node}.{epoch:x}"
@@ -111,6 +113,12 @@ class Bus:
         first = self._sequence
         self._sequence = first + count
         return first
+
+    def hold(self) -> None:
+        """What is gathered in this turn from here on goes at its end, with one write: for several messages at once."""
+        if not self._turn_open:
+            self._turn_open = True
+            self.loop.call_soon(self.end_turn)
 
     def gathered(self, lane: Lane) -> None:
         """The lane has got its first message: it goes at once when the turn has sent nothing yet, else at its end."""

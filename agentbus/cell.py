@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Literal
+from typing import Any, Literal
 
 from structlog.typing import FilteringBoundLogger
 
-from .agent import Agent, again, mark_hosted
+from .agent import Agent, again, mark_hosted, policy_of
 from .answering import RequestWorker
 from .context import Context
 from .discovery import describe
@@ -30,8 +31,9 @@ from .intake import Intake
 from .messages import said
 from .middleware import Handler, stack
 from .peers import PeerView
+from .policies import PolicyState
 from .port import Port
-from .specs import Behaviors, OnSpec, RpcSpec
+from .specs import Behaviors, OnSpec, PolicySpec, RpcSpec
 from .statistics import AgentStatistics, Counters, NodeStatistics
 from .supervision import Decision, Escalate, Restart, Resume, Supervision, decide, recent
 from .ticking import Ticker, call
@@ -227,6 +229,14 @@ class AgentCell:
     def worker_of(self, spec: OnSpec | RpcSpec) -> Worker:
         """The worker of a behavior."""
         return self.workers[self._key(spec)]
+
+    def cost_of(self, spec: PolicySpec) -> Callable[[Any], float | None]:
+        """What finds the cost of a job."""
+        return getattr(self.agent, spec.cost)
+
+    def policy_of(self, spec: PolicySpec) -> PolicyState:
+        """A policy at work."""
+        return policy_of(self.agent, spec.name)
 
     @property
     def unhandled(self) -> int:

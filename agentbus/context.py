@@ -13,6 +13,7 @@ from typing import Protocol
 from structlog.typing import FilteringBoundLogger
 
 from .inbound import Inbound
+from .negotiation import Contract
 from .peers import PeerView
 from .port import Port
 from .speaking import Speaker
@@ -157,6 +158,12 @@ class Context(Speaker):
         job = self._inbound.job if self._inbound else None
         return Delivery(job.attempt, job.attempt >= self._max_deliver, job.sequence) if job else None
 
+    @property
+    def contract(self) -> Contract | None:
+        """The award by which this job came; None for what was asked without a call for proposals."""
+        engagement = self._inbound.engagement if self._inbound else None
+        return engagement.contract if engagement else None
+
     # -- the surroundings ------------------------------------------------------------------------------------------
 
     def now(self) -> float:
@@ -192,6 +199,12 @@ class Context(Speaker):
 
     def _port(self) -> Port:
         return self._host.port
+
+    def _peers(self) -> PeerView:
+        return self._host.peers
+
+    def _logger(self) -> FilteringBoundLogger:
+        return self._host.log
 
     def _cause(self) -> tuple[int, str]:
         inbound = self._inbound

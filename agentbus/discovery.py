@@ -10,8 +10,8 @@ Reference: nats-architecture-and-design, ADR-32 (Service API).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from .messages import full_name
@@ -31,6 +31,7 @@ class AgentInfo:
     Attributes:
         id: unique among all lives of all agents: ``node.name.epoch`` in one token.
         started: when, RFC 3339.
+        policies: how those that bid do so now, ``hybrid 0.3`` say, by the behavior's name.
     """
 
     name: str
@@ -42,6 +43,7 @@ class AgentInfo:
     description: str
     started: str
     behaviors: Behaviors
+    policies: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def subjects() -> tuple[str, ...]:
@@ -89,6 +91,8 @@ def response(verb: str, info: AgentInfo, statistics: AgentStatistics) -> bytes:
         body["description"] = info.description
         body["endpoints"] = list(_endpoints(info))
         body["metadata"]["behaviors"] = json.dumps(dict(_behaviors(info.behaviors)))
+        if info.policies:
+            body["metadata"]["policies"] = json.dumps(dict(info.policies))
     elif verb == "STATS":
         body["started"] = info.started
         body["endpoints"] = [

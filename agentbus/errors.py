@@ -23,7 +23,10 @@
     |   |-- HandlerFailed           the handler raised: `error_type`, `text`
     |   |-- SchemaMismatch          a type unknown to the receiver, or bytes it can't parse
     |   |-- HopLimitExceeded        messages caused one another for too long
-    |   `-- TooFewReplies           a gather below `at_least`: `replies`, `failures`
+    |   |-- TooFewReplies           a gather below `at_least`: `replies`, `failures`
+    |   |-- InvalidBid              a cost, bid, weight or score that is no number to go by
+    |   |-- NoBids                  a job that nobody, or too few, bid for: `refusals`       retry
+    |   `-- AllFailed               a job at which each who bid has failed: `failures`       retry
     |-- PayloadTooLarge           more than the broker takes
     |-- CheckpointInvalid         a saved state is truncated, altered or of another version: `reasons`
     |-- AgentStopped              supervision gave an agent up
@@ -178,6 +181,42 @@ class TooFewReplies(RequestFailed):
         self.failures = dict(failures or {})
 
 
+class InvalidBid(RequestFailed):
+    """A cost, bid, weight or score that is no number to go by: not a number, infinite, negative, or above the value.
+    The text says which, and whose."""
+
+    code = 422
+
+
+class NoBids(RequestFailed):
+    """A job was offered and nobody would do it, or fewer than it needs.
+
+    Attributes:
+        refusals: who answered without a bid that counts, and why, by name.
+    """
+
+    retryable = True
+    code = 503
+
+    def __init__(self, text: str = "", *, refusals: Mapping[str, AgentBusError] | None = None) -> None:
+        super().__init__(text)
+        self.refusals = dict(refusals or {})
+
+
+class AllFailed(RequestFailed):
+    """A job was awarded to one bidder after the other, and each failed or went silent.
+
+    Attributes:
+        failures: what became of it at each, by name, in the order of the awards.
+    """
+
+    retryable = True
+
+    def __init__(self, text: str = "", *, failures: Mapping[str, AgentBusError] | None = None) -> None:
+        super().__init__(text)
+        self.failures = dict(failures or {})
+
+
 class PayloadTooLarge(AgentBusError, ValueError):
     """A message, with its headers and frame, is larger than the broker takes."""
 
@@ -213,6 +252,9 @@ TRAVELLING: Mapping[str, type[AgentBusError]] = {
         HandlerFailed,
         SchemaMismatch,
         HopLimitExceeded,
+        InvalidBid,
+        NoBids,
+        AllFailed,
         PayloadTooLarge,
         NotConnected,
         Unauthorized,

@@ -11,6 +11,7 @@ from typing import Literal
 
 from .errors import AgentBusError, DeadlineExceeded, HandlerFailed, NoResponders, revive
 from .messages import Failure, Frame
+from .negotiation import Engagement
 from .subjects import type_name as name_of_token
 from .transport import Headers, Job
 
@@ -32,9 +33,10 @@ class Inbound:
         received_s: when, by the loop's time.
         foreign: how a foreign client spelled it; empty for a frame of our own.
         job: the durable delivery it came in, if it did.
+        engagement: the contract by which it came, if it did.
     """
 
-    __slots__ = ("_inbox", "foreign", "frame", "job", "received_s", "reply", "subject")
+    __slots__ = ("_inbox", "engagement", "foreign", "frame", "job", "received_s", "reply", "subject")
 
     def __init__(
         self, frame: Frame, subject: str, reply: str, received_s: float, foreign: Foreign = "", job: Job | None = None
@@ -45,6 +47,7 @@ class Inbound:
         self.received_s = received_s
         self.foreign: Foreign = foreign
         self.job = job
+        self.engagement: Engagement | None = None
         self._inbox = ""
 
     @classmethod

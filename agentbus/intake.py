@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from .bidding import Bidder, Bidding
 from .durable import DurableWorker
-from .errors import SchemaMismatch
+from .errors import Refused, SchemaMismatch
 from .inbound import Inbound
 from .messages import full_name
+from .proposals import AWARD, CALL, CANCELLATION, REJECTION
 from .routes import Cancel, Routes
-from .specs import Behaviors, OnSpec, RpcSpec
+from .specs import Behaviors, OnSpec, PolicySpec, RpcSpec
 from .streams import DurableStreams
 from .subjects import Subjects, placed, type_token
 from .transport import ConsumerSpec, Consumption, Job
-from .worker import EventWorker, Host, Worker, answer
+from .worker import EventWorker, Worker, answer
 
 
 class Realm(Protocol):
@@ -27,7 +29,7 @@ class Realm(Protocol):
     subjects: Subjects
 
 
-class Listening(Host, Protocol):
+class Listening(Bidding, Protocol):
     """The agent's side of an intake."""
 
     workers: dict[str, Worker]
@@ -58,12 +60,13 @@ class Intake:
         unhandled: messages sent to this agent by name that it has no behavior for.
     """
 
-    __slots__ = ("_cancels", "_consumptions", "_host", "_realm", "unhandled")
+    __slots__ = ("_bidders", "_cancels", "_consumptions", "_host", "_realm", "unhandled")
 
     def __init__(self, host: Listening, realm: Realm) -> None:
         self._host = host
         self._realm = realm
         self._cancels: list[Cancel] = []
+        self._bidders: list[Bidder] = []
         self._consumptions: list[Consumption] = []
         self.unhandled = 0
 
@@ -80,6 +83,10 @@ class Intake:
             offer = host.worker_of(spec).offer
             self._cancels.append(bus.listen(subjects.any(name), offer, name, "any").drain)
             self._cancels.append(routes.plain(subjects.all(name), name, offer))
+            if isinstance(spec, PolicySpec):
+                bidder = Bidder(host, spec, offer)
+                self._bidders.append(bidder)
+                self._cancels.append(routes.plain(subjects.call(name), CALL, bidder.called))
         for spec in behaviors.on:
             worker = host.worker_of(spec)
             name = full_name(spec.type)
@@ -129,9 +136,13 @@ class Intake:
         self._consumptions.append(await bus.transport.consume(consumer, receive))
 
     def _directed(self, inbound: Inbound) -> None:
-        """Something for this agent by name: a request to its `@rpc`, an event to its `@on` of the type."""
+        """Something for this agent by name: a request to its `@rpc`, an event to its `@on` of the type, or what became
+        of one of its bids."""
         host = self._host
         kind = inbound.frame.type
+        if kind in (AWARD, REJECTION, CANCELLATION) and self._bidders:
+            self._decided(inbound)
+            return
         if not inbound.reply:
             hears = [w for w in host.workers.values() if isinstance(w, EventWorker) and full_name(w.spec.type) == kind]
             for worker in hears:
@@ -147,3 +158,13 @@ class Intake:
         host.dropped("", count, f"it has no behavior for {kind}")
         for index in range(count):
             answer(host, inbound, index, SchemaMismatch(f"agent {host.name!r} has no @rpc for {kind}"))
+
+    def _decided(self, inbound: Inbound) -> None:
+        """Each bidder takes what is of its own calls; an award of none is refused."""
+        for index in range(len(inbound.frame.payloads)):
+            for bidder in self._bidders:
+                if bidder.decided(inbound, index):
+                    break
+            else:
+                if inbound.frame.type == AWARD:
+                    answer(self._host, inbound, index, Refused("it has no open bid: it has expired, or was lost"))

@@ -389,3 +389,9 @@ class Node(Speaker):
         if self._state != "running":
             raise Closed(f"node {self.name!r} is not running")
         return self.port
+
+    def _peers(self) -> PeerView:
+        return self.peers
+
+    def _logger(self) -> FilteringBoundLogger:
+        return self.log

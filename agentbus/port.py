@@ -177,7 +177,7 @@ class Port:
         call = Call(bus.loop.create_future(), route.what, timeout_s)
         bucket = bus.deadlines.add(call, bus.loop.time() + timeout_s)
         try:
-            self._ask(route, message, call, timeout_s, trace)
+            self.ask(route, message, call, timeout_s, trace)
             type_name, payload = await call.future
         finally:
             bucket.pop(call, None)
@@ -226,7 +226,7 @@ class Port:
         bucket = bus.deadlines.add(call, bus.loop.time() + timeout_s)
         try:
             if at_most != 0 and timeout_s > 0:
-                self._ask(route, message, call, timeout_s, trace)
+                self.ask(route, message, call, timeout_s, trace)
                 await call.future
         finally:
             bucket.pop(call, None)
@@ -240,7 +240,12 @@ class Port:
             )
         return call.replies
 
-    def _ask(self, route: Route[R], message: Message, call: Call, timeout_s: float, trace: str) -> None:
+    def ask(self, route: Route[R], message: Message, call: Call, timeout_s: float, trace: str) -> None:
+        """Sends a request, whose answers the call will get until it is removed from the bus's.
+
+        Raises:
+            NotConnected, PayloadTooLarge, HopLimitExceeded, SchemaMismatch.
+        """
         lane = route.lane
         payload = serialize(message)
         if not lane.payloads:

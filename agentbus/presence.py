@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from .agent import policy_of
 from .cell import AgentCell
 from .discovery import AgentInfo, asked, response, subjects
 from .errors import AgentBusError
 from .messages import EPOCH_CHANCE_BITS, full_name
 from .peers import Peer, PeerId
+from .specs import PolicySpec
 from .transport import Headers, Subscription, Transport
 
 
@@ -71,6 +73,11 @@ class Presence:
             .isoformat()
             .replace("+00:00", "Z"),
             behaviors=cell.agent.behaviors,
+            policies={
+                spec.name: policy_of(cell.agent, spec.name).word
+                for spec in cell.agent.behaviors.rpc
+                if isinstance(spec, PolicySpec)
+            },
         )
 
     def _answer(self, subject: str, body: bytes, reply: str, headers: Headers | None) -> None:

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine
-from math import isfinite
+from math import inf, isfinite
 from typing import Any, TypeVar, cast, overload
 
 from google.protobuf.message import Message
+from structlog.typing import FilteringBoundLogger
 
+from .awards import AwardRule, lowest_bid
 from .calls import Replies
-from .errors import ConfigurationError, DefinitionError
+from .delegating import WINDOW_S, Deal, Delegation
+from .errors import ConfigurationError, DeadlineExceeded, DefinitionError
 from .messages import full_name, is_message_type
+from .negotiation import Terms, invalid
+from .peers import PeerView
 from .port import MAX_LANES, Port, Route, serialize
 from .specs import Endpoint
 from .subjects import check_subject
@@ -35,6 +40,14 @@ class Speaker(ABC):
     @abstractmethod
     def _port(self) -> Port:
         """Through which it speaks."""
+
+    @abstractmethod
+    def _peers(self) -> PeerView:
+        """Who is alive."""
+
+    @abstractmethod
+    def _logger(self) -> FilteringBoundLogger:
+        """Where its decisions are told."""
 
     def _cause(self) -> tuple[int, str]:
         """Hops and trace of what is said."""
@@ -219,6 +232,89 @@ class Speaker(ABC):
         route = port.route(port.bus.subjects.all(full_name(message)), message, kind, hops, alone=True)
         timeout = self._timeout_s(timeout_s)
         return await port.gather(route, message, timeout, trace, at_least=at_least, at_most=at_most)
+
+    async def delegate(
+        self,
+        job: Message,
+        result: type[R],
+        *,
+        award: AwardRule | None = None,
+        value: float | None = None,
+        team: str = "",
+        deadline_s: float | None = None,
+        bid_window_s: float = WINDOW_S,
+        patience_s: float | None = None,
+    ) -> R:
+        """Has a job done by the agent whose policy bids best for it, and returns its result; see `negotiate`."""
+        deal = await self.negotiate(
+            job,
+            result,
+            award=award,
+            value=value,
+            team=team,
+            deadline_s=deadline_s,
+            bid_window_s=bid_window_s,
+            patience_s=patience_s,
+        )
+        return deal.result
+
+    async def negotiate(
+        self,
+        job: Message,
+        result: type[R],
+        *,
+        award: AwardRule | None = None,
+        value: float | None = None,
+        team: str = "",
+        deadline_s: float | None = None,
+        bid_window_s: float = WINDOW_S,
+        patience_s: float | None = None,
+    ) -> Deal[R]:
+        """Calls for proposals for a job, awards it, and returns how it was done, by whom and at what price.
+
+        Args:
+            job: what is to be done: any message that agents have a policy for.
+            result: the type that comes back.
+            award: who gets it; `lowest_bid()` unless said.
+            value: the most that the job is worth, in the units of the bidders' costs.
+            team: whom it is for.
+            deadline_s: how long all of it may take; 5 s unless said, and never more than what remains of the
+                caller's own.
+            bid_window_s: how long bids may take; bidding closes sooner when all that are known to bid for the type
+                have answered.
+            patience_s: how long a winner may be silent while there is another bid; by default half of what is left.
+
+        Raises:
+            NoBids: nobody would do it; `refusals` says why.
+            AllFailed: each that it was awarded to failed; `failures` says how.
+            DeadlineExceeded: the result did not come in time. The work may have been done.
+            ConfigurationError, NotConnected, PayloadTooLarge, HopLimitExceeded, SchemaMismatch, Closed.
+        """
+        full_name(job)  # raises DefinitionError
+        if not is_message_type(result):
+            raise DefinitionError(f"delegate and negotiate take (message, ResultType), not {result!r} for the second")
+        if value is not None and (wrong := invalid("value", value)):
+            raise ConfigurationError(str(wrong))
+        for name, seconds in (("bid_window_s", bid_window_s), ("patience_s", patience_s)):
+            if seconds is not None and not 0 < seconds < inf:
+                raise ConfigurationError(f"{name}={seconds!r}: use a number of seconds above 0")
+        timeout_s = self._timeout_s(deadline_s)
+        if timeout_s <= 0:
+            raise DeadlineExceeded(f"{full_name(job)}: the caller's deadline has passed")
+        rule = award or lowest_bid()
+        return await Delegation(
+            self._port(),
+            job,
+            result,
+            rule,
+            Terms(value=value, team=team, second_price=rule.second_price),
+            self._peers(),
+            self._logger(),
+            window_s=bid_window_s,
+            deadline_s=timeout_s,
+            patience_s=patience_s,
+            cause=self._cause(),
+        ).run()
 
 
 def _pair(what: object, reply: object) -> tuple[Message, type[Message]]:

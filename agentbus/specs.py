@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from google.protobuf.message import Message
 
@@ -12,6 +13,7 @@ from .subjects import ALL
 
 if TYPE_CHECKING:
     from .middleware import Middleware
+    from .policies import Strategy
 
 Q = TypeVar("Q", bound=Message)
 R = TypeVar("R", bound=Message)
@@ -81,6 +83,23 @@ class RpcSpec(Spec):
     """`@rpc`: answers requests of a type."""
 
     reply: type[Message]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicySpec(RpcSpec):
+    """`@cooperative`, `@competitive`, `@hybrid`: answers requests of a type, and calls for proposals for it.
+
+    Attributes:
+        weight: 0 to 1, or a function of the job.
+        strategy: what to bid at the weight 1.
+        shares: whether it shares what it knows with its team; None: by the weight.
+        cost: the name of the method that says what a job costs.
+    """
+
+    weight: float | Callable[[Any], float]
+    strategy: Strategy
+    shares: bool | None = None
+    cost: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -147,6 +147,10 @@ class Subjects:
         """All agents that answer this type."""
         return f"{self.realm}.all.{type_token(type_name)}"
 
+    def call(self, type_name: str) -> str:
+        """All agents that bid for jobs of this type."""
+        return f"{self.realm}.call.{type_token(type_name)}"
+
     def inbox(self, node: str) -> str:
         """The pattern of a node's replies."""
         return f"{self.realm}.in.{node}.*"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -187,3 +188,9 @@ async def test_errors_show_in_the_statistics(url: str) -> None:
         stats = json.loads((await bare.ask("$SRV.STATS.hall", b"")).body)
         assert (stats["endpoints"][0]["num_errors"], stats["endpoints"][0]["last_error"]) == (1, "ValueError: broken")
         assert stats["data"]["restarts"] == 1
+
+
+def test_policies_are_told_as_they_are_now() -> None:
+    assert "policies" not in said("INFO")["metadata"]
+    info = json.loads(response("INFO", replace(INFO, policies={"deliver": "hybrid 0.3"}), STATISTICS))
+    assert json.loads(info["metadata"]["policies"]) == {"deliver": "hybrid 0.3"}

@@ -73,7 +73,7 @@ def _row(service: Service, rate: float | None) -> list[str]:
         service.node,
         service.realm,
         service.state or service.framework or "other",
-        ",".join(service.behaviors),
+        ",".join(_with_policy(name, service) for name in service.behaviors),
         str(service.handled),
         "" if rate is None else f"{rate:.1f}",
         str(service.failed),
@@ -81,6 +81,11 @@ def _row(service: Service, rate: float | None) -> list[str]:
         str(service.queued),
         duration(service.uptime_s(datetime.now(UTC))),
     ]
+
+
+def _with_policy(name: str, service: Service) -> str:
+    policy = service.policies.get(name)
+    return f"{name} ({policy})" if policy else name
 
 
 def _as_json(service: Service, rate: float | None) -> dict[str, Any]:
@@ -95,6 +100,7 @@ def _as_json(service: Service, rate: float | None) -> dict[str, Any]:
         "description": service.description,
         "state": service.state,
         "behaviors": dict(service.behaviors),
+        "policies": dict(service.policies),
         "subjects": {endpoint.name: endpoint.subject for endpoint in service.endpoints},
         "handled": service.handled,
         "rate_per_s": None if rate is None else round(rate, 3),

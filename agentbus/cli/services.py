@@ -32,6 +32,7 @@ class Service:
     Attributes:
         framework: ``agentbus``, or empty for a service of another framework; then realm, node and state are, too.
         behaviors: name to what it is.
+        policies: how those that bid for jobs do so now, by name.
         handled, failed, dropped, queued, restarts: counts since it began.
         started: when, or None.
     """
@@ -46,6 +47,7 @@ class Service:
     description: str = ""
     endpoints: tuple[Endpoint, ...] = ()
     behaviors: Mapping[str, str] = field(default_factory=dict[str, str])
+    policies: Mapping[str, str] = field(default_factory=dict[str, str])
     handled: int = 0
     failed: int = 0
     dropped: int = 0
@@ -84,6 +86,7 @@ def _service(info: Mapping[str, Any], stats: Mapping[str, Any]) -> Service:
         description=_text(info, "description"),
         endpoints=tuple(map(_endpoint, _list(info, "endpoints"))),
         behaviors=_behaviors(info, stats, metadata),
+        policies=_texts(metadata, "policies"),
         handled=sum(_number(behavior, "num_requests") for behavior in counted) - errors,
         failed=errors,
         dropped=sum(_number(_mapping(behavior, "data"), "dropped") for behavior in counted),
@@ -105,14 +108,19 @@ def _endpoint(body: Mapping[str, Any]) -> Endpoint:
 
 
 def _behaviors(info: Mapping[str, Any], stats: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, str]:
-    listed = _object(_text(metadata, "behaviors").encode())
+    listed = _texts(metadata, "behaviors")
     if listed:
-        return {name: _text(listed, name) for name in listed}
+        return listed
     counted = _mapping(_mapping(stats, "data"), "behaviors")
     if counted:
         return dict.fromkeys(counted, "")
     endpoints = _list(info, "endpoints") or _list(stats, "endpoints")
     return {_text(endpoint, "name"): _text(endpoint, "subject") for endpoint in endpoints}
+
+
+def _texts(metadata: Mapping[str, Any], key: str) -> dict[str, str]:
+    listed = _object(_text(metadata, key).encode())
+    return {name: _text(listed, name) for name in listed}
 
 
 def _object(body: bytes) -> dict[str, Any]:

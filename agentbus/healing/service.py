@@ -106,14 +106,14 @@ class Healer(Agent):
         on_rehost: OnRehost | None = None,
         load: Callable[[str], float | None] = lambda node: None,
     ) -> None:
-        self.policy = policy or Policy()
+        self._policy = policy or Policy()
         self.config = config or HealingConfig()
         self.effector = effector
         self.on_restart = on_restart
         self.on_rehost = on_rehost
         self._load = load
         self._knowledge = Knowledge(self.config)
-        self._machine = HealingMachine("", self.policy, self._knowledge, load)
+        self._machine = HealingMachine("", self._policy, self._knowledge, load)
         self._journal = Journal()
         self._tasks: set[asyncio.Task[None]] = set()
         self._hosting = Hosting(self)
@@ -139,7 +139,7 @@ class Healer(Agent):
 
     @on_start
     async def _begin(self, ctx: Context) -> None:
-        self._machine = HealingMachine(ctx.node, self.policy, self._knowledge, self._load)
+        self._machine = HealingMachine(ctx.node, self._policy, self._knowledge, self._load)
         await self._look(ctx)
 
     @on_stop

@@ -17,7 +17,7 @@ from agentbus.cli.services import read_services
 from agentbus.transports import open_transport
 from examples.climate.v1.climate_pb2 import Reading, TargetReply, TargetRequest
 from tests.cli.commands import DEADLINE_S, agentbus, end, environment, line, running
-from tests.cli.world import Echo, Thermostat
+from tests.cli.world import Courier, Echo, Thermostat
 from tests.nats_server import NatsServer
 from tests.waiting import until
 
@@ -192,3 +192,14 @@ def test_uptime_is_never_below_zero() -> None:
 )
 def test_durations(value_s: float | None, told: str) -> None:
     assert duration(value_s) == told
+
+
+async def test_policies_are_shown_as_they_are_now(server: NatsServer, realm: str) -> None:
+    courier = Courier()
+    async with Node(server.url, realm=realm, name="n1", agents=[courier]):
+        courier.policy("deliver").weight = 0.3
+        ended = await agentbus("ps", "--url", server.url, "--realm", realm, "--json")
+        table = await agentbus("ps", "--url", server.url, "--realm", realm)
+    (told,) = ended.objects
+    assert told["policies"] == {"deliver": "hybrid 0.3"}
+    assert "deliver (hybrid 0.3)" in table.out

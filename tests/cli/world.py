@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentbus import Agent, Context, Refused, on, rpc
+from agentbus import Agent, Context, Refused, cooperative, on, rpc
 from examples.climate.v1.climate_pb2 import Reading, TargetReply, TargetRequest
 
 
@@ -34,3 +34,15 @@ class Echo(Agent):
     @rpc(Reading, Reading)
     async def louder(self, reading: Reading, ctx: Context) -> Reading:
         return Reading(room=reading.room.upper(), celsius=reading.celsius + 1)
+
+
+class Courier(Agent):
+    """Bids for readings."""
+
+    @cooperative(Reading, Reading)
+    async def deliver(self, job: Reading, ctx: Context) -> Reading:
+        return job
+
+    @deliver.cost
+    def cost(self, job: Reading) -> float:
+        return 1.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentbus import Agent, Context, Node, Supervision, every, on, on_start, rpc
+from agentbus import Agent, Context, Node, Supervision, cooperative, every, on, on_start, rpc
 from examples.climate.v1.climate_pb2 import Alarm, Reading, TargetReply, TargetRequest
 
 
@@ -63,3 +63,24 @@ class Misuser(Agent):
 
     @on_start  # wrong
     def start(self, ctx: Context) -> None: ...
+
+
+class Bidder(Agent):
+    @cooperative(TargetRequest, TargetReply)  # wrong
+    async def other_result(self, job: TargetRequest, ctx: Context) -> Reading:
+        return Reading()
+
+    @cooperative(TargetRequest, TargetReply)
+    async def assist(self, job: TargetRequest, ctx: Context) -> TargetReply:
+        return TargetReply()
+
+    @assist.cost  # wrong
+    def other_job(self, job: Reading) -> float:
+        return 1.0
+
+
+async def bargain(ctx: Context) -> None:
+    _: Reading = await ctx.delegate(TargetRequest(), TargetReply)  # wrong
+    await ctx.delegate(TargetRequest(), TargetReply, award="lowest")  # wrong
+    await ctx.delegate(TargetRequest(), TargetReply, value="much")  # wrong
+    Bidder().policy("assist").weight = "low"  # wrong

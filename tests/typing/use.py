@@ -6,7 +6,24 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, assert_type
 
-from agentbus import Agent, Context, Endpoint, Node, Replies, Supervision, every, on, on_start, on_stop, rpc
+from agentbus import (
+    Agent,
+    Context,
+    Endpoint,
+    Node,
+    Replies,
+    Supervision,
+    competitive,
+    cooperative,
+    every,
+    hybrid,
+    on,
+    on_start,
+    on_stop,
+    rpc,
+    second_price,
+)
+from agentbus.delegating import Deal
 from agentbus.middleware import deadline, dedupe, retry
 from agentbus.transport import Stored
 from examples.climate.v1.climate_pb2 import Alarm, Reading, TargetReply, TargetRequest
@@ -46,6 +63,45 @@ class Thermostat(Agent):
 
     @on_stop
     async def farewell(self, ctx: Context) -> None: ...
+
+
+class Helper(Agent):
+    @cooperative(TargetRequest, TargetReply)
+    async def assist(self, job: TargetRequest, ctx: Context) -> TargetReply:
+        if ctx.contract is not None:
+            assert_type(ctx.contract.payment, float)
+        return await self.bargain(Alarm(), ctx)
+
+    @assist.cost
+    def effort(self, job: TargetRequest) -> float | None:
+        return 2.0
+
+    @competitive(Alarm, TargetReply, shares=True)
+    async def bargain(self, job: Alarm, ctx: Context) -> TargetReply:
+        return TargetReply()
+
+    @bargain.cost
+    def exact(self, job: Alarm) -> float:
+        return 1.0
+
+    @hybrid(Reading, Alarm, weight=lambda job: job.celsius / 100, shares=False)
+    async def weigh(self, job: Reading, ctx: Context) -> Alarm:
+        return Alarm()
+
+    @weigh.cost
+    def length(self, job: Reading) -> float:
+        return job.celsius
+
+
+async def market(ctx: Context, node: Node) -> None:
+    assert_type(await ctx.delegate(TargetRequest(), TargetReply, award=second_price(), value=3.0), TargetReply)
+    deal = await node.negotiate(TargetRequest(), TargetReply)
+    assert_type(deal, Deal[TargetReply])
+    assert_type(deal.result, TargetReply)
+    assert_type(deal.winners[0].price, float)
+    assert_type(Helper.assist, Endpoint[TargetRequest, TargetReply])
+    assert_type(await ctx.request(Helper.assist, TargetRequest(), to="helper"), TargetReply)
+    Helper().policy("assist").weight = 0.5
 
 
 @dataclass
