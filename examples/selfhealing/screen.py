@@ -89,7 +89,7 @@ class Picture:
             self._news.append(event)
         if event.at_s - self._drawn_s >= REDRAW_S:
             self._drawn_s = event.at_s
-            self._live.update(self._draw(recorder))
+            self._live.update(self._draw(recorder), refresh=True)
 
     def _draw(self, recorder: Recorder) -> Group:
         table = Table(box=None, padding=(0, 2, 0, 0))
