@@ -66,7 +66,7 @@ class Decisions:
         self._kept: deque[Decided] = deque(maxlen=KEPT)
 
     def note(self, log: FilteringBoundLogger, key: JobKey, agent: str, what: str, **facts: Any) -> None:
-        """Keeps a decision, and logs it at level debug where logs were set up, as structlog by itself prints all levels.
+        """Keeps a decision, and logs it at level debug where logs were set up, as structlog alone prints all levels.
         Values are written when somebody asks."""
         self._kept.append(Decided(key, self._clock_us(), agent, what, facts))
         if structlog.is_configured() and log.is_enabled_for(DEBUG):

@@ -16,7 +16,7 @@ included. R. G. Smith, "The Contract Net Protocol", IEEE Transactions on Compute
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, KeysView, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
@@ -274,9 +274,9 @@ class Negotiation:
         self._silent: set[str] = set()
 
     @property
-    def doing(self) -> Collection[str]:
+    def doing(self) -> KeysView[str]:
         """Who has the job and has not answered."""
-        return self._until
+        return self._until.keys()
 
     def next_deadline(self) -> float | None:
         """When `Tick` is due, or None."""
