@@ -328,7 +328,7 @@ class Delegation(Generic[R]):
         self._bucket = self._when_s = None
         if self._machine.doing:
             lives = _audience(self._port, self._name, self._peers, self._port.bus.loop.time()).lives
-            for name in self._machine.doing & self._lives.keys():
+            for name in sorted(self._machine.doing & self._lives.keys()):
                 if lives.get(name) != self._lives[name]:
                     self.happened(Lost(name))
         self.happened(Tick())
