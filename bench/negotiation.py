@@ -266,6 +266,7 @@ def picture(curve: Sequence[tuple[float, float, float]]) -> str:
     lower = [at(weight, value - 2 * error) for weight, value, error in reversed(curve)]
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 330" font-family="sans-serif" font-size="12">'
+        '<rect width="600" height="330" fill="#fff"/>'
         f'<polygon points="{" ".join(upper + lower)}" fill="#4c9a2a" opacity="0.25"/>'
         f'<polyline points="{line}" fill="none" stroke="#1a7f37" stroke-width="2"/>'
         f'<text x="4" y="24">{high:.2f}</text><text x="4" y="284">{low:.2f}</text>'

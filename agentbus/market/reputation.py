@@ -194,8 +194,8 @@ class Reputation:
 
 
 def expected_gain(value: float, trust: Mapping[str, float], *, newcomer: float = 0.1) -> Callable[[Offered], float]:
-    """A score by price and reputation, for `agentbus.awards.best`: what the job is worth to a buyer that pays for what is
-    done only, ``chance * (value - bid)``.
+    """A score by price and reputation, for `agentbus.awards.best`: what the job is worth to a buyer that pays only for
+    what is done, ``chance * (value - bid)``.
 
     The chance that a bidder does the job is its trust against the middle one of those who are trusted at all: 1 from
     there on, `newcomer` at the least.
