@@ -29,6 +29,7 @@
     |   `-- AllFailed               a job at which each who bid has failed: `failures`       retry
     |-- PayloadTooLarge           more than the broker takes
     |-- CheckpointInvalid         a saved state is truncated, altered or of another version: `reasons`
+    |-- LedgerInvalid             a log, note or proof is not what it claims: `index`, `path`
     |-- AgentStopped              supervision gave an agent up
     `-- Closed                    the node, or the transport, has been closed
 
@@ -230,6 +231,20 @@ class CheckpointInvalid(AgentBusError):
     def __init__(self, text: str = "", *, reasons: Sequence[str] = ()) -> None:
         super().__init__(text)
         self.reasons = tuple(reasons)
+
+
+class LedgerInvalid(AgentBusError):
+    """A log, a note or a proof is not what it claims to be: altered, cut off, or not signed by who should have.
+
+    Attributes:
+        index: the first record that is in doubt; None when it is none of them.
+        path: the file, where there is one.
+    """
+
+    def __init__(self, text: str = "", *, index: int | None = None, path: str = "") -> None:
+        super().__init__(text)
+        self.index = index
+        self.path = path
 
 
 class AgentStopped(AgentBusError):

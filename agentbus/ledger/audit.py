@@ -1,0 +1,205 @@
+"""Whether a log is what it says it is: all of it hashed again, from its files alone, against checkpoints.
+
+Records and tiles must agree with the root that the log has signed, and with that of each checkpoint that a witness
+holds: a log that was altered and signed anew by its own key agrees with itself, and not with them. What is altered is
+found by going down from the root: a tile is believed when its own root is the hash that a believed tile has of it.
+
+Reference: RFC 6962, section 2.1; C2SP tlog-tiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import LedgerInvalid
+from .comparing import Comparison
+from .disk import LOCK, TEMPORARY, Disk
+from .merkle import leaf_hash
+from .notes import Checkpoint, Note, open_checkpoint
+from .reading import Finding, Reader
+from .signing import COSIGNATURE, NOTE, Key
+from .store import CHECKPOINT, JOURNAL, WITNESSED
+from .tiles import BUNDLE, Place, place_of
+
+MAX_FINDINGS = 100
+"""More are not listed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What an audit has found.
+
+    Attributes:
+        checkpoint: of the log's folder; None when it can't be read.
+        findings: what is wrong; nothing, of a log that is whole.
+        pending: records in the journal that are under no checkpoint yet, and that nothing vouches for.
+        witnessed: the size of the newest checkpoint of a witness's that the log agrees with; 0 without one.
+    """
+
+    checkpoint: Checkpoint | None
+    findings: tuple[Finding, ...]
+    pending: int = 0
+    witnessed: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.findings
+
+    @property
+    def first_broken(self) -> int | None:
+        """The number of the first record that is in doubt."""
+        return min((finding.index for finding in self.findings if finding.index is not None), default=None)
+
+
+def verify(folder: Path, keys: Iterable[Key] = (), checkpoints: Sequence[bytes] = ()) -> Report:
+    """Audits the log in a folder.
+
+    Args:
+        folder: where it lies.
+        keys: the log's (a key that signs notes), and its witnesses' (keys that cosign). Without the log's, no signature
+            is verified: whoever has rewritten the files may have signed them.
+        checkpoints: notes that witnesses hold of this log.
+    """
+    return _Audit(folder, list(keys)).run(checkpoints)
+
+
+class _Audit:
+    """One audit."""
+
+    def __init__(self, folder: Path, keys: list[Key]) -> None:
+        self._folder = folder
+        self._log = next((key for key in keys if key.kind == NOTE), None)
+        self._witnesses = [key for key in keys if key.kind == COSIGNATURE]
+        self._findings: list[Finding] = []
+
+    def run(self, given: Sequence[bytes]) -> Report:
+        own = self._own()
+        if own is None:
+            return self._report(None)
+        others = list(self._others(given, own))
+        reader = Reader(self._folder, own.size)
+        comparison = Comparison(reader, own.root)
+        self._findings += comparison.run({other.size for _, other in others if other.size <= own.size})
+        agreed = self._agree(own, others, comparison.roots)
+        pending = self._journal(reader)
+        self._strays(reader)
+        return self._report(own, pending, agreed)
+
+    def _report(self, checkpoint: Checkpoint | None, pending: int = 0, witnessed: int = 0) -> Report:
+        ordered = sorted(self._findings, key=lambda found: (found.index is None, found.index or 0))
+        return Report(
+            checkpoint=checkpoint, findings=tuple(ordered[:MAX_FINDINGS]), pending=pending, witnessed=witnessed
+        )
+
+    def _find(self, text: str, index: int | None = None, path: str = "") -> None:
+        self._findings.append(Finding(text, index, path))
+
+    # -- checkpoints -----------------------------------------------------------------------------------------------
+
+    def _own(self) -> Checkpoint | None:
+        try:
+            return open_checkpoint((self._folder / CHECKPOINT).read_bytes(), self._log)[1]
+        except OSError as error:
+            self._find(f"the checkpoint can't be read: {error.strerror}", path=CHECKPOINT)
+        except LedgerInvalid as error:
+            self._find(str(error), path=CHECKPOINT)
+        return None
+
+    def _others(self, given: Sequence[bytes], own: Checkpoint) -> Iterator[tuple[str, Checkpoint]]:
+        """The checkpoints of witnesses: those that were handed over, and that which lies with the log."""
+        beside = self._folder / WITNESSED
+        notes = [(f"checkpoint {number} given", content) for number, content in enumerate(given, 1)]
+        if beside.exists():
+            notes.append((WITNESSED, beside.read_bytes()))
+        elif self._witnesses and not given:
+            self._find("no checkpoint that witnesses have cosigned: give one with --checkpoint", path=WITNESSED)
+        for name, content in notes:
+            try:
+                note, checkpoint = open_checkpoint(content, self._log)
+                if checkpoint.origin != own.origin:
+                    raise LedgerInvalid(f"a checkpoint of {checkpoint.origin!r}, not of {own.origin!r}")
+                signed = [key.name for key in self._witnesses if note.signed_by(key)]
+                missing = [key.name for key in self._witnesses if key.name not in signed]
+                if missing if name == WITNESSED else (self._witnesses and not signed):
+                    raise LedgerInvalid(f"not cosigned by {', '.join(missing)}")
+            except LedgerInvalid as error:
+                self._find(f"{name}: {error}", path=name if name == WITNESSED else "")
+            else:
+                yield name, checkpoint
+
+    def _agree(self, own: Checkpoint, others: Sequence[tuple[str, Checkpoint]], roots: Mapping[int, bytes]) -> int:
+        """Compares the roots at the checkpoints' sizes; returns the largest of a witness's that is as it says."""
+        agreed = 0
+        good = [checkpoint.size for _, checkpoint in others if roots.get(checkpoint.size) == checkpoint.root]
+        for name, checkpoint in others:
+            if checkpoint.size > own.size:
+                text = f"{name}: it is of {checkpoint.size} records, and the log has {own.size}: it was cut off"
+                self._find(text, own.size)
+            elif roots.get(checkpoint.size) == checkpoint.root:
+                agreed = max(agreed, checkpoint.size)
+            elif checkpoint.size == own.size and checkpoint.root != own.root:
+                text = f"{name}: a fork: the log has signed two checkpoints of {own.size} records with different roots"
+                self._find(text, max([size for size in good if size < own.size], default=0))
+            elif not self._broken_before(checkpoint.size):
+                text = f"{name}: the first {checkpoint.size} records are not those that were cosigned"
+                self._find(text, max([size for size in good if size < checkpoint.size], default=0))
+        return agreed
+
+    def _broken_before(self, size: int) -> bool:
+        return any(found.index is not None and found.index < size for found in self._findings)
+
+    # -- what else lies there --------------------------------------------------------------------------------------
+
+    def _journal(self, reader: Reader) -> int:
+        """Compares what the journal still has of records that are in tiles; returns how many are in none."""
+        disk = Disk(self._folder)
+        try:
+            batches = disk.journal(mend=False)
+        except LedgerInvalid as error:
+            self._find(str(error), error.index, error.path)
+            return 0
+        except OSError as error:
+            self._find(f"the journal can't be read: {error.strerror}", path=JOURNAL)
+            return 0
+        end = reader.size
+        for first, entries in batches:
+            if first > end:
+                self._find(f"record {end} is missing in the journal", end, JOURNAL)
+            for index, entry in enumerate(entries, first):
+                if index < reader.size and not self._is(reader, index, entry):
+                    self._find(f"the journal has another record {index} than the log", index, JOURNAL)
+            end = max(end, first + len(entries))
+        if disk.torn:
+            self._find(f"the last {disk.torn} bytes of the journal are no whole record", end, JOURNAL)
+        return end - reader.size
+
+    def _is(self, reader: Reader, index: int, entry: bytes) -> bool:
+        try:
+            return leaf_hash(reader.record(index)) == leaf_hash(entry)
+        except LedgerInvalid:
+            return True  # it was found already that the log's is not there
+
+    def _strays(self, reader: Reader) -> None:
+        """Files that no log of this size has: narrower tiles of the past must be what the wider begin with."""
+        known = (CHECKPOINT, WITNESSED)
+        for path in Disk(self._folder).paths():
+            if path in known or path == LOCK or path.startswith(JOURNAL) or path.endswith(TEMPORARY):
+                continue
+            place = place_of(path)
+            if place is None:
+                self._find(f"{path} belongs to no log", path=path)
+                continue
+            now = reader.place(place.level, place.number)
+            if 0 < place.width < now.width and not self._begins(reader, now, place):
+                self._find(f"{path}, of the past, is not what {now.path} begins with", place.first, path)
+
+    def _begins(self, reader: Reader, now: Place, past: Place) -> bool:
+        try:
+            whole = reader.find(now)[1]
+        except LedgerInvalid:
+            return True  # found already
+        content = (self._folder / past.path).read_bytes()
+        return whole.startswith(content) and (past.level == BUNDLE or len(content) == 32 * past.width)
