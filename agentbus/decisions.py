@@ -1,7 +1,7 @@
 """Decisions about jobs, kept for whoever asks why: ``agentbus why JOB``. Pure.
 
 A node keeps the last `KEPT` that its agents made, as buyers and as bidders: in memory, until the node ends. What has
-to outlast that is for a log.
+to outlast that is for a log (`ledger`), which is handed each as it is made.
 """
 
 from __future__ import annotations
@@ -59,16 +59,33 @@ class Decisions:
         clock_us: microseconds since 1970.
     """
 
-    __slots__ = ("_clock_us", "_kept")
+    __slots__ = ("_clock_us", "_kept", "_takers")
 
     def __init__(self, clock_us: Callable[[], int]) -> None:
         self._clock_us = clock_us
         self._kept: deque[Decided] = deque(maxlen=KEPT)
+        self._takers: tuple[Callable[[Decided], None], ...] = ()
+
+    def hand_to(self, take: Callable[[Decided], None]) -> Callable[[], None]:
+        """Hands each decision on as it is made, until what it returns is called. `take` is called within the
+        negotiation: it must not wait, and an error of its own costs nobody anything but a line in the log."""
+        self._takers += (take,)
+
+        def end() -> None:
+            self._takers = tuple(taker for taker in self._takers if taker is not take)
+
+        return end
 
     def note(self, log: FilteringBoundLogger, key: JobKey, agent: str, what: str, **facts: Any) -> None:
         """Keeps a decision, and logs it at level debug where logs were set up, as structlog alone prints all levels.
         Values are written when somebody asks."""
-        self._kept.append(Decided(key, self._clock_us(), agent, what, facts))
+        decided = Decided(key, self._clock_us(), agent, what, facts)
+        self._kept.append(decided)
+        for take in self._takers:
+            try:
+                take(decided)
+            except Exception as error:
+                log.error("a decision was not taken", job=job_id(key), what=what, error=repr(error))
         if structlog.is_configured() and log.is_enabled_for(DEBUG):
             log.debug(f"job {what}", job=job_id(key), **{name: _plain(fact) for name, fact in facts.items()})
 

@@ -17,7 +17,7 @@ from ..errors import LedgerInvalid
 from .comparing import Comparison
 from .disk import LOCK, TEMPORARY, Disk
 from .merkle import leaf_hash
-from .notes import Checkpoint, Note, open_checkpoint
+from .notes import Checkpoint, open_checkpoint
 from .reading import Finding, Reader
 from .signing import COSIGNATURE, NOTE, Key
 from .store import CHECKPOINT, JOURNAL, WITNESSED

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from google.protobuf.message import DecodeError, EncodeError
+from google.protobuf.message import DecodeError
 
 from ..errors import LedgerInvalid
 from ..messages import clip
@@ -25,7 +25,12 @@ __all__ = [
 ]
 
 LONGEST = 1000
-"""Characters of a word in a record."""
+"""Characters of a word in a record that has to be mended."""
+SHORT = 100
+"""Of one in a record that is too long."""
+ROOM = 4000
+"""Bytes of all that is not payload."""
+WORDS = ("agent", "node", "peer", "subject", "type", "message_id", "outcome")
 
 _TO_WIRE = {
     Kind.SENT: wire.LEDGER_KIND_SENT,
@@ -45,21 +50,37 @@ _OUTCOMES = {
 _FROM_OUTCOMES = {number: outcome for outcome, number in _OUTCOMES.items()}
 
 
-def write_record(record: Record) -> bytes:
-    """A record as it is hashed and kept: fields in the order of their numbers, none twice, no maps."""
+def write_record(record: Record, size: int = 0, digest: bytes = b"", payload: bytes = b"") -> bytes:
+    """A record as it is hashed and kept: fields in the order of their numbers, none twice, no maps.
+
+    Args:
+        record: what happened; of its payload it says nothing.
+        size, digest, payload: of the payload.
+    """
     message = LedgerRecord()
     message.at_us = record.at_us
     message.kind = _TO_WIRE[record.kind]
     try:
         message.agent = record.agent
-        for name in ("node", "peer", "subject", "type", "message_id", "size", "digest", "payload", "outcome"):
-            if value := getattr(record, name):
-                setattr(message, name, value)
-        return message.SerializeToString(deterministic=True)
-    except (EncodeError, ValueError):  # a lone surrogate, which protobuf refuses
-        for name in ("agent", "node", "peer", "subject", "type", "message_id", "outcome"):
+        message.node = record.node
+        message.peer = record.peer
+        message.subject = record.subject
+        message.type = record.type
+        message.message_id = record.message_id
+        message.outcome = record.outcome
+    except ValueError:  # a lone surrogate, which protobuf refuses
+        for name in WORDS:
             setattr(message, name, clip(getattr(record, name), LONGEST))
-        return message.SerializeToString(deterministic=True)
+    if size:
+        message.size = size
+        message.digest = digest
+        message.payload = payload
+    entry = message.SerializeToString()
+    if len(entry) - len(payload) > ROOM:  # words from elsewhere can be long: there is always room for what matters
+        for name in WORDS:
+            setattr(message, name, clip(getattr(record, name), SHORT))
+        entry = message.SerializeToString()
+    return entry
 
 
 def read_record(entry: bytes) -> Record:
@@ -92,6 +113,6 @@ def to_outcome(outcome: Outcome) -> wire.CosignOutcome:
     return _OUTCOMES[outcome]
 
 
-def from_outcome(number: int) -> Outcome:
+def from_outcome(number: wire.CosignOutcome) -> Outcome:
     """What a witness answered; what is unknown is taken for a refusal."""
     return _FROM_OUTCOMES.get(number, Outcome.INCONSISTENT)

@@ -145,7 +145,9 @@ class Comparison:
         for index, leaf in enumerate(believed):
             if index >= len(entries) or leaf_hash(entries[index]) != leaf:
                 broken = True
-                yield Finding(f"record {place.first + index} is not the one that was logged", place.first + index, place.path)
+                yield Finding(
+                    f"record {place.first + index} is not the one that was logged", place.first + index, place.path
+                )
                 if not whole:
                     return
         if not whole and not broken:

@@ -12,9 +12,9 @@ import fcntl
 import os
 import struct
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import LedgerInvalid, StorageFailed
@@ -54,6 +54,7 @@ class Disk:
     def open(self) -> None:
         """Takes the folder for this process. Raises `LedgerInvalid` when another has it."""
         self.root.mkdir(parents=True, exist_ok=True)
+        self._end_segment()  # of a life that ended without closing: what it wrote is read anew
         if self._lock is not None:
             return
         lock = os.open(self.root / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -116,8 +117,8 @@ class Disk:
     def _sync_folders(self, folders: set[Path]) -> None:
         if not self._sync:
             return
-        for folder in {above for folder in folders for above in (folder, *folder.parents) if self._holds(above)}:
-            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        for each in {above for folder in folders for above in (folder, *folder.parents) if self._holds(above)}:
+            descriptor = os.open(each, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 os.fsync(descriptor)
             finally:
@@ -235,7 +236,7 @@ def _goes_on(content: bytes, at: int) -> bool:
     for begin in range(at + 1, len(content) - _HEAD.size):
         length, check = _HEAD.unpack_from(content, begin)
         end = begin + _HEAD.size + length
-        if 0 < length and end <= len(content) and zlib.crc32(content[begin + _HEAD.size : end]) == check:
+        if length > 0 and end <= len(content) and zlib.crc32(content[begin + _HEAD.size : end]) == check:
             return True
     return False
 
@@ -246,15 +247,10 @@ def _write_all(descriptor: int, content: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-class _failing:
+@contextmanager
+def _failing(root: Path) -> Iterator[None]:
     """Tells what a disk refuses as `StorageFailed`."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError):
-            raise StorageFailed(f"{self._root}: {error.strerror or error}") from error
+    try:
+        yield
+    except OSError as error:
+        raise StorageFailed(f"{root}: {error.strerror or error}") from error

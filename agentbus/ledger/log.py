@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from ..errors import LedgerInvalid
-from .merkle import EMPTY, Range, consistency_ranges, inclusion_ranges, perfect, range_hash
+from .merkle import EMPTY, Range, consistency_ranges, inclusion_ranges, perfect, range_hash, root_of
 from .notes import Checkpoint, Note, open_checkpoint, sign
 from .signing import Key, Signer, check_key_name
 from .store import CHECKPOINT, Store
@@ -155,8 +155,6 @@ class Log:
         return [range_hash(begin, end, lambda level, index: found[level, index]) for begin, end in ranges]
 
     async def _node(self, level: int, index: int) -> bytes:
-        from .merkle import root_of
-
         tile_level, number, part = tile_of(level, index)
         return root_of((await self._tile(tile_level, number))[part])
 

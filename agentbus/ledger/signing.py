@@ -137,7 +137,7 @@ def check_key_name(name: str) -> str:
 
 def _nacl() -> ModuleType:
     try:
-        import nacl.signing as signing
+        from nacl import signing
     except ImportError:
         raise ConfigurationError("signing needs PyNaCl: install agentbus-network[security]") from None
     return signing

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from ..errors import Conflict, LedgerInvalid, NotConnected
-from ..storage import Bucket, Delete, Put
+from ..storage import Bucket
 from ..transport import Transport
 from .tiles import MAX_ENTRY, WIDTH, File, decode_bundle, encode_bundle
 
@@ -165,7 +165,9 @@ class InBucket:
             await self._bucket.create(path, content)
         except Conflict:
             if await self.read(path) != content:  # else it is this call's, made before
-                raise LedgerInvalid(f"record {first} is there already: somebody else writes this log", index=first) from None
+                raise LedgerInvalid(
+                    f"record {first} is there already: somebody else writes this log", index=first
+                ) from None
 
     async def journal(self) -> list[Batch]:
         """See `Store`."""
