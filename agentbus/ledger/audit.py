@@ -23,7 +23,7 @@ from .signing import COSIGNATURE, NOTE, Key
 from .store import CHECKPOINT, JOURNAL, WITNESSED
 from .tiles import BUNDLE, Place, place_of
 
-MAX_FINDINGS = 100
+MAX_FINDINGS = 10_000
 """More are not listed."""
 
 

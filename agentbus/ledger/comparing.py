@@ -118,8 +118,13 @@ class Comparison:
     def _below(self, level: int, number: int, believed: Row) -> Iterator[Finding]:
         """What is wrong with a tile whose hashes are known, and below it."""
         place = self._reader.place(level, number)
-        if self._stored(level, number) != believed:
-            yield Finding(f"{place.path} is altered, cut off or missing", path=place.path)
+        stored = self._stored(level, number)
+        if len(stored) != len(believed):
+            yield Finding(f"{place.path} is cut off or missing", path=place.path)
+        else:
+            for at, (one, right) in enumerate(zip(stored, believed, strict=True)):
+                if one != right:
+                    yield Finding(f"hash {at} of {place.path} is altered", path=place.path, hash=at)
         if level == 0:
             yield from self._records(number, believed)
             return

@@ -22,11 +22,13 @@ class Finding:
         text: what.
         index: the first record that is in doubt for it; None when it is none of them.
         path: the file; empty when it is none, or the whole.
+        hash: which of a tile's hashes; None when it is none of them.
     """
 
     text: str
     index: int | None = None
     path: str = ""
+    hash: int | None = None
 
 
 class Reader:
