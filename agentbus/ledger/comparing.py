@@ -8,6 +8,7 @@ one that folds to the hash which is believed is believed. A record is broken whe
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
 from itertools import product
 
 from ..errors import LedgerInvalid
@@ -16,6 +17,9 @@ from .reading import Finding, Reader
 from .tiles import BUNDLE, HEIGHT, WIDTH, edge
 
 Row = list[bytes]
+
+REMEMBERED = 16
+"""Bundles and tiles, of those that were read last."""
 
 
 class Comparison:
@@ -33,6 +37,8 @@ class Comparison:
         self.roots: dict[int, bytes] = {}
         self._reader = reader
         self._root = root
+        self._leaves = lru_cache(REMEMBERED)(self._hash_bundle)
+        self._stored = lru_cache(REMEMBERED)(self._read_tile)
         self._above: list[Row] = []  # of level 1 and up, what the records give; empty bytes where one can't be told
 
     def run(self, sizes: Collection[int]) -> list[Finding]:
@@ -66,7 +72,7 @@ class Comparison:
             row = [_root(row[at : at + WIDTH]) for at in range(0, len(row) - WIDTH + 1, WIDTH)]
         return whole
 
-    def _leaves(self, number: int) -> Row:
+    def _hash_bundle(self, number: int) -> Row:
         """The hashes of a bundle's records; none when it is not whole."""
         try:
             entries, whole = self._reader.bundle(number)
@@ -74,7 +80,7 @@ class Comparison:
             return []
         return [leaf_hash(entry) for entry in entries] if whole else []
 
-    def _stored(self, level: int, number: int) -> Row:
+    def _read_tile(self, level: int, number: int) -> Row:
         """A tile; empty when it can't be read."""
         try:
             return self._reader.tile(level, number)
@@ -129,7 +135,8 @@ class Comparison:
             yield from self._records(number, believed)
             return
         for child, one in enumerate(believed, number * WIDTH):
-            for row in (self._stored(level - 1, child), self._computed(level - 1, child)):
+            for version in (self._stored, self._computed):
+                row = version(level - 1, child)
                 if len(row) == WIDTH and root_of(row) == one:
                     yield from self._below(level - 1, child, row)
                     break

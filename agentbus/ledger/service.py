@@ -197,7 +197,11 @@ class Ledger(Agent):
     async def _begin(self, ctx: Context) -> None:
         self._name, self._intake.node = ctx.me, ctx.node
         await self._store.open(ctx.transport, ctx.realm)
-        await self.log.open()
+        try:
+            await self.log.open()
+        except BaseException:
+            await self._store.close()
+            raise
         self._intake.max_entry = self._store.max_entry
         if self._store.torn:
             ctx.log.warning("the log's journal ended in a write that was under way", bytes=self._store.torn)

@@ -34,13 +34,15 @@ async def written(folder: Path, parts: Sequence[Sequence[bytes]], *, sealed: boo
     """A log in a folder, closed again; a checkpoint after each part."""
     store = Folder(folder, sync=False)
     await store.open(unused(), "test")
-    log = Log(store, LOG)
-    await log.open()
-    for part in parts:
-        await log.append(part)
-        if sealed:
-            await log.seal()
-    await store.close()
+    try:
+        log = Log(store, LOG)
+        await log.open()
+        for part in parts:
+            await log.append(part)
+            if sealed:
+                await log.seal()
+    finally:
+        await store.close()
     return log
 
 
