@@ -36,6 +36,8 @@ from .store import WITNESSED, Store
 
 CHECKPOINT_S = 1.0
 """Seconds between two checkpoints."""
+WATCH_S = 0.5
+"""Seconds between two looks at what was lost."""
 STOP_S = 1.5
 """Seconds that writing what waits may take when the node ends; what is left then is told, not written."""
 
@@ -270,9 +272,6 @@ class Ledger(Agent):
             batch = intake.take(self.config.batch)
             if not batch and self._closing:
                 return
-            if intake.lost > self._told_lost:
-                ctx.log.error("the log is behind: records were not taken", lost=intake.lost)
-                self._told_lost = intake.lost
             try:
                 first = await self._append([entry for entry, _ in batch], ctx)
             except LedgerInvalid as error:
@@ -284,6 +283,13 @@ class Ledger(Agent):
             intake.written()
             if self._closing:
                 intake.arrived.set()
+
+    @every(WATCH_S)
+    async def _watch(self, ctx: Context) -> None:
+        """Says at once what the log itself can only say when it is written again."""
+        if self.lost > self._told_lost:
+            ctx.log.error("the log is behind: records were not taken", lost=self.lost - self._told_lost, all=self.lost)
+            self._told_lost = self.lost
 
     async def _append(self, entries: list[bytes], ctx: Context) -> int:
         """Until the store takes them: what waits behind them is bounded, and what finds no room is counted."""

@@ -60,7 +60,11 @@ def test_how_much_of_a_payload_is_kept() -> None:
     kept = {keep: logged(Rules([Rule(keep=keep)]), record, b"three apples") for keep in Keep}
     digest = sha256(b"three apples").digest()
     assert kept[Keep.NOTHING] is None
-    for keep, payload, expected in ((Keep.WHOLE, b"three apples", digest), (Keep.DIGEST, b"", digest), (Keep.FACTS, b"", b"")):
+    for keep, payload, expected in (
+        (Keep.WHOLE, b"three apples", digest),
+        (Keep.DIGEST, b"", digest),
+        (Keep.FACTS, b"", b""),
+    ):
         found = kept[keep]
         assert found is not None
         assert (found.payload, found.digest, found.size) == (payload, expected, 12)
@@ -178,7 +182,13 @@ def test_decisions_are_handed_on_as_they_are_made() -> None:
     decisions.note(log, ("desk", 1, 2), "anna", "bid", cost=2.5)  # type: ignore[arg-type]
     ((entry, _),) = queue.take(10)
     found = read_record(entry)
-    assert (found.kind, found.agent, found.subject, found.type, found.at_us) == (Kind.DECIDED, "anna", "desk:1:2", DECISION, 5)
+    assert (found.kind, found.agent, found.subject, found.type, found.at_us) == (
+        Kind.DECIDED,
+        "anna",
+        "desk:1:2",
+        DECISION,
+        5,
+    )
     assert b'"cost": 2.5' in found.payload
     end()
     decisions.note(log, ("desk", 1, 3), "anna", "bid")  # type: ignore[arg-type]
