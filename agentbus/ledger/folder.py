@@ -30,7 +30,7 @@ class Folder:
         """See `Store`."""
         return self._disk.torn
 
-    async def open(self, transport: Transport, realm: str) -> None:
+    async def open(self, transport: Transport | None = None, realm: str = "") -> None:
         """See `Files`."""
         await asyncio.to_thread(self._disk.open)
 

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agentbus.ledger import COSIGNATURE, Ed25519, Folder, Key, Log
-from agentbus.transports.memory import MemoryTransport
-from agentbus.transports.memory_broker import MemoryBroker
 
 LOG = Ed25519("example.org/log", bytes(range(32)))
 ONE = Ed25519("one.example", b"1" * 32)
@@ -25,15 +23,10 @@ def entries(count: int, first: int = 0, word: str = "record") -> list[bytes]:
     ]
 
 
-def unused() -> MemoryTransport:
-    """A transport that a folder has no use for."""
-    return MemoryTransport(MemoryBroker("unused"))
-
-
 async def written(folder: Path, parts: Sequence[Sequence[bytes]], *, sealed: bool = True) -> Log:
     """A log in a folder, closed again; a checkpoint after each part."""
     store = Folder(folder, sync=False)
-    await store.open(unused(), "test")
+    await store.open()
     try:
         log = Log(store, LOG)
         await log.open()

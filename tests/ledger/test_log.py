@@ -19,7 +19,7 @@ from agentbus.ledger.disk import Disk
 from agentbus.ledger.merkle import leaf_hash, root_of, verify_consistency, verify_inclusion
 from agentbus.ledger.store import Store
 from agentbus.testing import Simulation
-from tests.ledger.logs import LOG, LOG_KEY, entries, unused, write, written
+from tests.ledger.logs import LOG, LOG_KEY, entries, write, written
 
 ROOT = Path(__file__).parents[2]
 
@@ -135,7 +135,7 @@ def test_a_log_does_not_open_over_what_is_not_it(tmp_path: Path) -> None:
 
     async def with_another_key() -> None:
         store = Folder(folder)
-        await store.open(unused(), "test")
+        await store.open()
         try:
             await Log(store, Ed25519(LOG.name)).open()
         finally:
@@ -150,18 +150,18 @@ def test_a_log_does_not_open_over_what_is_not_it(tmp_path: Path) -> None:
 
 async def test_a_folder_has_one_writer(tmp_path: Path) -> None:
     first, second = Folder(tmp_path / "log"), Folder(tmp_path / "log")
-    await first.open(unused(), "test")
+    await first.open()
     with pytest.raises(LedgerInvalid, match="one writer"):
-        await second.open(unused(), "test")
+        await second.open()
     await first.close()
-    await second.open(unused(), "test")
+    await second.open()
     await second.close()
 
 
 async def test_what_a_full_disk_refused_is_not_in_the_log_and_may_be_tried_again(tmp_path: Path) -> None:
     folder = tmp_path / "log"
     store = Folder(folder)
-    await store.open(unused(), "test")
+    await store.open()
     log = Log(store, LOG)
     await log.open()
     await log.append(entries(3))
@@ -191,7 +191,7 @@ async def test_what_a_full_disk_refused_is_not_in_the_log_and_may_be_tried_again
 
 async def test_a_record_that_is_too_long_is_refused(tmp_path: Path) -> None:
     store = Folder(tmp_path / "log")
-    await store.open(unused(), "test")
+    await store.open()
     log = Log(store, LOG)
     await log.open()
     with pytest.raises(LedgerInvalid, match="65535 are allowed"):
@@ -244,7 +244,7 @@ async def grown(store: Store) -> None:
 
 async def test_a_log_in_a_folder_grows_and_proves(tmp_path: Path) -> None:
     store = Folder(tmp_path / "log", sync=False)
-    await store.open(unused(), "test")
+    await store.open()
     await grown(store)
     await store.close()
     assert verify(tmp_path / "log", [LOG_KEY]).ok

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 from agentbus.ledger import Folder, Log
-from tests.ledger.logs import LOG, unused
+from tests.ledger.logs import LOG
 
 
 async def main(folder: Path) -> None:
     store = Folder(folder)
-    await store.open(unused(), "test")
+    await store.open()
     log = Log(store, LOG)
     await log.open()
     sealing: asyncio.Task[object] | None = None
