@@ -145,7 +145,7 @@ async def _through_the_agent(folder: Path, count: int) -> float:
         began = time.perf_counter()
         for number in range(count):
             ledger.put(record(number), PAYLOAD)
-            if ledger.waiting > BATCH:
+            if ledger.waiting > 4 * BATCH:
                 await ledger.durable()
         await ledger.durable()
         return time.perf_counter() - began
@@ -168,7 +168,9 @@ def _proofs(folder: Path, count: int) -> Iterator[Row]:
     p99 = took[PROOFS * 99 // 100] if held else float("inf")
     yield Row(group="rate", what="a proof, p99", value=p99, unit="ms", bar=PROOF_MS, most=True, note=note)
     most = ceil(log2(count))
-    yield Row(group="rate", what="its hashes, at most", value=longest, unit="", bar=most, most=True, note="ceil(log2 n)")
+    yield Row(
+        group="rate", what="its hashes, at most", value=longest, unit="", bar=most, most=True, note="ceil(log2 n)"
+    )
 
 
 # -- tampering ---------------------------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """Verify, prove and show a log in a folder, offline.
 
 verify: whether all of it is what its checkpoint says, and what witnesses have cosigned; the first broken record is
-named, and the exit status is 1. prove: that a record is in the log, as a proof that anybody can check. show: records, oldest
-first. tail: the newest, with --follow as they come under a checkpoint.
+named, and the exit status is 1. prove: that a record is in the log, as a proof that anybody can check. show: records,
+oldest first. tail: the newest, with --follow as they come under a checkpoint.
 """
 
 from __future__ import annotations

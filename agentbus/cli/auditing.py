@@ -67,7 +67,9 @@ def prove(arguments: Namespace) -> int:
         for each in proof:
             output.line(f"with  {each.hex()}")
         output.line(f"root  {checkpoint.root.hex()}")
-        output.line("the proof holds" if holds else "the proof does not hold: agentbus audit verify tells where it breaks")
+        output.line(
+            "the proof holds" if holds else "the proof does not hold: agentbus audit verify tells where it breaks"
+        )
     return 0 if holds else 1
 
 

@@ -12,7 +12,7 @@ import fcntl
 import os
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -248,7 +248,7 @@ def _write_all(descriptor: int, content: bytes) -> None:
 
 
 @contextmanager
-def _failing(root: Path) -> Iterator[None]:
+def _failing(root: Path) -> Generator[None]:
     """Tells what a disk refuses as `StorageFailed`."""
     try:
         yield

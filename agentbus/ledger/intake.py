@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any, NamedTuple
 
-from ..decisions import Decided, job_id, written
+from ..decisions import Decided, job_id
+from ..decisions import written as told_decision
 from ..errors import Busy
 from ..messages import Frame
 from .codec import write_record
@@ -28,12 +29,14 @@ Taken = tuple[bytes, asyncio.Future[int] | None]
 """A record's bytes, and who waits for it to be durable."""
 
 
-@dataclass(slots=True)
-class Waiting:
-    """A record that is not written yet: its bytes, or how they are made; and who waits for it."""
+class Waiting(NamedTuple):
+    """What is not written yet: how its bytes are made, and of what; and who waits for it."""
 
-    make: Callable[[], bytes]
-    written: asyncio.Future[int] | None = None
+    make: Callable[[Any, Any, Keep], bytes]
+    what: Any
+    payload: Any
+    keep: Keep
+    written: asyncio.Future[int] | None
 
 
 class Intake:
@@ -92,7 +95,7 @@ class Intake:
         keep = self._rules.keep(record.kind, record.subject, record.type)
         if keep is Keep.NOTHING:
             return False
-        if not self._add(record.kind, Waiting(lambda: self._entry(record, payload, keep), written)):
+        if not self._add(record.kind, Waiting(self._entry, record, payload, keep, written)):
             raise Busy(f"{self._room} records wait to be logged: the log is behind; try again")
         return True
 
@@ -100,16 +103,15 @@ class Intake:
         """Takes a decision about a job as it is made; it is spelled when it is written."""
         keep = self._rules.keep(Kind.DECIDED, DECISION, DECISION)
         if keep is not Keep.NOTHING:
-            self._add(Kind.DECIDED, Waiting(lambda: self._decision(decided, keep)))
+            self._add(Kind.DECIDED, Waiting(self._decision, decided, None, keep, None))
 
     def take_sent(self, subject: str, frame: Frame) -> None:
         """Takes the messages of a frame that is being sent."""
         keep = self._rules.keep(Kind.SENT, subject, frame.type)
         if keep is Keep.NOTHING:
             return
-        at_us = frame.time_us
-        for index, payload in enumerate(frame.payloads):
-            self._add(Kind.SENT, Waiting(lambda i=index, p=payload: self._sent(subject, frame, i, p, at_us, keep)))
+        for index in range(len(frame.payloads)):
+            self._add(Kind.SENT, Waiting(self._sent, (subject, frame), index, keep, None))
 
     def _add(self, kind: Kind, waiting: Waiting) -> bool:
         if self.shut or len(self._queue) >= self._room:
@@ -127,9 +129,10 @@ class Intake:
     def take(self, count: int) -> list[Taken]:
         """The next records as bytes, `count` at most, and who waits for each."""
         taken: list[Taken] = []
-        while self._queue and len(taken) < count:
-            waiting = self._queue.popleft()
-            taken.append((waiting.make(), waiting.written))
+        queue = self._queue
+        for _ in range(min(count, len(queue))):
+            make, what, payload, keep, written = queue.popleft()
+            taken.append((make(what, payload, keep), written))
         if self._untold:
             taken.append((write_record(self._losses()), None))
         if not self._queue:
@@ -160,7 +163,7 @@ class Intake:
                 return entry
         return write_record(record, len(payload), digest)
 
-    def _decision(self, decided: Decided, keep: Keep) -> bytes:
+    def _decision(self, decided: Decided, _: None, keep: Keep) -> bytes:
         record = Record(
             at_us=decided.at_us,
             kind=Kind.DECIDED,
@@ -169,11 +172,12 @@ class Intake:
             subject=job_id(decided.key),
             type=DECISION,
         )
-        return self._entry(record, written(self.node, decided), keep)
+        return self._entry(record, told_decision(self.node, decided), keep)
 
-    def _sent(self, subject: str, frame: Frame, index: int, payload: bytes, at_us: int, keep: Keep) -> bytes:
+    def _sent(self, sent: tuple[str, Frame], index: int, keep: Keep) -> bytes:
+        subject, frame = sent
         record = Record(
-            at_us=at_us,
+            at_us=frame.time_us,
             kind=Kind.SENT,
             agent=frame.source,
             node=self.node,
@@ -181,4 +185,4 @@ class Intake:
             type=frame.type,
             message_id=str(frame.message_id(index)),
         )
-        return self._entry(record, payload, keep)
+        return self._entry(record, frame.payloads[index], keep)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 from ..errors import LedgerInvalid
@@ -160,10 +161,11 @@ class Tail:
 
     def extend(self, entries: Iterable[bytes]) -> None:
         """Takes the next records, of `MAX_ENTRY` bytes at most."""
-        for entry in entries:
-            self._entries.append(entry)
-            self._rows[0].append(leaf_hash(entry))
-            self.size += 1
+        rest = iter(entries)
+        while part := list(islice(rest, WIDTH - self.size % WIDTH)):
+            self._entries += part
+            self._rows[0] += map(leaf_hash, part)
+            self.size += len(part)
             if not self.size % WIDTH:
                 self._turn()
 
