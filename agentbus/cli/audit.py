@@ -38,6 +38,12 @@ def configure(parser: ArgumentParser) -> None:
         help="verify: a checkpoint that a witness holds; repeatable",
     )
     parser.add_argument(
+        "--quorum",
+        type=count,
+        metavar="N",
+        help="verify: how many witnesses must have cosigned what lies with the log (default: all whose keys are given)",
+    )
+    parser.add_argument(
         "-n", dest="count", type=count, default=SHOWN, metavar="N", help=f"show, tail: records (default: {SHOWN})"
     )
     parser.add_argument("--follow", action="store_true", help="tail: go on, until Ctrl-C")
@@ -49,8 +55,8 @@ def execute(arguments: Namespace) -> int:
 
     if arguments.index is not None and arguments.what not in ("prove", "show"):
         raise UsageError(f"{arguments.what} takes no INDEX: agentbus audit {arguments.what} DIR")
-    if arguments.checkpoints and arguments.what != "verify":
-        raise UsageError("--checkpoint goes with verify: agentbus audit verify DIR --checkpoint FILE")
+    if (arguments.checkpoints or arguments.quorum) and arguments.what != "verify":
+        raise UsageError("--checkpoint and --quorum go with verify: agentbus audit verify DIR --checkpoint FILE")
     if arguments.follow and arguments.what != "tail":
         raise UsageError("--follow goes with tail: agentbus audit tail DIR --follow")
     match arguments.what:

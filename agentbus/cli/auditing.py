@@ -31,7 +31,7 @@ def verify_folder(arguments: Namespace) -> int:
     """Verifies; 1 when something is wrong."""
     keys = _keys(arguments.keys)
     folder = _folder(arguments)
-    report = verify(folder, keys, [_content(name) for name in arguments.checkpoints])
+    report = verify(folder, keys, [_content(name) for name in arguments.checkpoints], quorum=arguments.quorum)
     signed = any(key.kind == NOTE for key in keys)
     if arguments.json:
         output.record(_told(report, signed))
@@ -147,7 +147,9 @@ def _lines(report: Report, signed: bool) -> Iterator[str]:
     if not signed:
         yield "signatures were not verified: give the log's key with --key"
     if report.witnessed:
-        yield f"as witnesses have seen it at {report.witnessed} records"
+        yield f"as witnesses have cosigned it at {report.witnessed} records"
+    elif report.agreed:
+        yield f"as a checkpoint says of {report.agreed} records; whose it is was not verified: give the witness's key"
     if report.pending:
         yield f"{report.pending} more are under no checkpoint yet"
     for finding in report.findings[:LISTED]:
@@ -168,6 +170,7 @@ def _told(report: Report, signed: bool) -> Mapping[str, Any]:
         "size": checkpoint.size if checkpoint else None,
         "root": checkpoint.root.hex() if checkpoint else None,
         "signatures_verified": signed,
+        "agreed": report.agreed,
         "witnessed": report.witnessed,
         "pending": report.pending,
         "first_broken": report.first_broken,

@@ -18,9 +18,9 @@ from .comparing import Comparison
 from .disk import LOCK, TEMPORARY, Disk
 from .merkle import leaf_hash
 from .notes import Checkpoint, open_checkpoint
-from .reading import Finding, Reader
+from .reading import ATTEMPTS, Finding, Reader
 from .signing import COSIGNATURE, NOTE, Key
-from .store import CHECKPOINT, JOURNAL, WITNESSED
+from .store import CHECKPOINT, JOURNAL, WITNESSED, Batch
 from .tiles import BUNDLE, Place, place_of
 
 MAX_FINDINGS = 10_000
@@ -35,12 +35,15 @@ class Report:
         checkpoint: of the log's folder; None when it can't be read.
         findings: what is wrong; nothing, of a log that is whole.
         pending: records in the journal that are under no checkpoint yet, and that nothing vouches for.
-        witnessed: the size of the newest checkpoint of a witness's that the log agrees with; 0 without one.
+        agreed: the size of the largest checkpoint, of those that were handed over and that which lies with the log as
+            witnessed, that the log agrees with; 0 without one.
+        witnessed: the same, when cosignatures were verified; else 0.
     """
 
     checkpoint: Checkpoint | None
     findings: tuple[Finding, ...]
     pending: int = 0
+    agreed: int = 0
     witnessed: int = 0
 
     @property
@@ -54,28 +57,34 @@ class Report:
         return min((finding.index for finding in self.findings if finding.index is not None), default=None)
 
 
-def verify(folder: Path, keys: Iterable[Key] = (), checkpoints: Sequence[bytes] = ()) -> Report:
-    """Audits the log in a folder.
+def verify(
+    folder: Path, keys: Iterable[Key] = (), checkpoints: Sequence[bytes] = (), *, quorum: int | None = None
+) -> Report:
+    """Audits the log in a folder; it may be growing meanwhile.
 
     Args:
         folder: where it lies.
         keys: the log's (a key that signs notes), and its witnesses' (keys that cosign). Without the log's, no signature
             is verified: whoever has rewritten the files may have signed them.
         checkpoints: notes that witnesses hold of this log.
+        quorum: how many of the witnesses must have cosigned the checkpoint that lies with the log as witnessed; by
+            default all whose keys are given. One that is handed over is by one of them at least.
     """
-    return _Audit(folder, list(keys)).run(checkpoints)
+    return _Audit(folder, list(keys), quorum).run(checkpoints)
 
 
 class _Audit:
     """One audit."""
 
-    def __init__(self, folder: Path, keys: list[Key]) -> None:
+    def __init__(self, folder: Path, keys: list[Key], quorum: int | None) -> None:
         self._folder = folder
         self._log = next((key for key in keys if key.kind == NOTE), None)
         self._witnesses = [key for key in keys if key.kind == COSIGNATURE]
+        self._quorum = len(self._witnesses) if quorum is None else quorum
         self._findings: list[Finding] = []
 
     def run(self, given: Sequence[bytes]) -> Report:
+        batches = self._read_journal()  # before the checkpoint: what is written meanwhile leaves no gap between them
         own = self._own()
         if own is None:
             return self._report(None)
@@ -84,14 +93,18 @@ class _Audit:
         comparison = Comparison(reader, own.root)
         self._findings += comparison.run({other.size for _, other in others if other.size <= own.size})
         agreed = self._agree(own, others, comparison.roots)
-        pending = self._journal(reader)
+        pending = self._journal(reader, batches)
         self._strays(reader)
         return self._report(own, pending, agreed)
 
-    def _report(self, checkpoint: Checkpoint | None, pending: int = 0, witnessed: int = 0) -> Report:
+    def _report(self, checkpoint: Checkpoint | None, pending: int = 0, agreed: int = 0) -> Report:
         ordered = sorted(self._findings, key=lambda found: (found.index is None, found.index or 0))
         return Report(
-            checkpoint=checkpoint, findings=tuple(ordered[:MAX_FINDINGS]), pending=pending, witnessed=witnessed
+            checkpoint=checkpoint,
+            findings=tuple(ordered[:MAX_FINDINGS]),
+            pending=pending,
+            agreed=agreed,
+            witnessed=agreed if self._witnesses else 0,
         )
 
     def _find(self, text: str, index: int | None = None, path: str = "") -> None:
@@ -123,7 +136,8 @@ class _Audit:
                     raise LedgerInvalid(f"a checkpoint of {checkpoint.origin!r}, not of {own.origin!r}")
                 signed = [key.name for key in self._witnesses if note.signed_by(key)]
                 missing = [key.name for key in self._witnesses if key.name not in signed]
-                if missing if name == WITNESSED else (self._witnesses and not signed):
+                needed = self._quorum if name == WITNESSED else min(1, len(self._witnesses))
+                if len(signed) < needed:
                     raise LedgerInvalid(f"not cosigned by {', '.join(missing)}")
             except LedgerInvalid as error:
                 self._find(f"{name}: {error}", path=name if name == WITNESSED else "")
@@ -153,17 +167,30 @@ class _Audit:
 
     # -- what else lies there --------------------------------------------------------------------------------------
 
-    def _journal(self, reader: Reader) -> int:
-        """Compares what the journal still has of records that are in tiles; returns how many are in none."""
+    def _read_journal(self) -> list[Batch]:
         disk = Disk(self._folder)
-        try:
-            batches = disk.journal(mend=False)
-        except LedgerInvalid as error:
-            self._find(str(error), error.index, error.path)
-            return 0
-        except OSError as error:
-            self._find(f"the journal can't be read: {error.strerror}", path=JOURNAL)
-            return 0
+        for attempt in range(ATTEMPTS):
+            written = disk.is_written()
+            try:
+                batches = disk.journal(mend=False)
+            except FileNotFoundError:
+                if attempt + 1 < ATTEMPTS:
+                    continue  # whoever writes the log has just dropped it
+                self._find("the journal can't be read: it is dropped faster than that", path=JOURNAL)
+            except LedgerInvalid as error:
+                self._find(str(error), error.index, error.path)
+            except OSError as error:
+                self._find(f"the journal can't be read: {error.strerror}", path=JOURNAL)
+            else:
+                if disk.torn and not written:
+                    end = batches[-1][0] + len(batches[-1][1]) if batches else None
+                    self._find(f"the last {disk.torn} bytes of the journal are no whole record", end, JOURNAL)
+                return batches
+            break
+        return []
+
+    def _journal(self, reader: Reader, batches: Sequence[Batch]) -> int:
+        """Compares what the journal still has of records that are in tiles; returns how many are in none."""
         end = reader.size
         for first, entries in batches:
             if first > end:
@@ -172,8 +199,6 @@ class _Audit:
                 if index < reader.size and not self._is(reader, index, entry):
                     self._find(f"the journal has another record {index} than the log", index, JOURNAL)
             end = max(end, first + len(entries))
-        if disk.torn:
-            self._find(f"the last {disk.torn} bytes of the journal are no whole record", end, JOURNAL)
         return end - reader.size
 
     def _is(self, reader: Reader, index: int, entry: bytes) -> bool:
@@ -198,8 +223,7 @@ class _Audit:
 
     def _begins(self, reader: Reader, now: Place, past: Place) -> bool:
         try:
-            whole = reader.find(now)[1]
-        except LedgerInvalid:
-            return True  # found already
-        content = (self._folder / past.path).read_bytes()
+            whole, content = reader.find(now)[1], (self._folder / past.path).read_bytes()
+        except (LedgerInvalid, FileNotFoundError):
+            return True  # found already, or gone already
         return whole.startswith(content) and (past.level == BUNDLE or len(content) == 32 * past.width)

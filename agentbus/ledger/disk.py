@@ -76,6 +76,20 @@ class Disk:
         self._pool.shutdown(wait=True)
         self._pool = ThreadPoolExecutor(SYNCS, thread_name_prefix="ledger-sync")  # its threads begin when needed
 
+    def is_written(self) -> bool:
+        """Whether a process writes here now."""
+        try:
+            lock = os.open(self.root / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            os.close(lock)
+        return False
+
     # -- files -----------------------------------------------------------------------------------------------------
 
     def read(self, path: str) -> bytes | None:
@@ -182,6 +196,7 @@ class Disk:
 
         Raises:
             LedgerInvalid: what is torn is followed by more.
+            FileNotFoundError: a segment was dropped while it was read, by whoever writes here.
         """
         segments = self.segments()
         batches: list[Batch] = []

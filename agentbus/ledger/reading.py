@@ -12,6 +12,8 @@ from .merkle import HASH_BYTES, Range, consistency_ranges, inclusion_ranges, ran
 from .tiles import BUNDLE, HEIGHT, WIDTH, Place, hashes_in, split_bundle, tile_of
 
 KEPT_TILES = 64
+ATTEMPTS = 3
+"""Of finding a file that whoever writes the log replaces by a wider one meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +56,24 @@ class Reader:
         Raises:
             LedgerInvalid: it is missing, or can't be read.
         """
-        candidates = [place, place._replace(width=WIDTH)]
-        folder = (self.folder / place.path).parent
-        if place.width < WIDTH:
-            wider = [int(path.name) for path in folder.glob("[0-9]*") if path.name.isdecimal()]
-            candidates += [place._replace(width=width) for width in sorted(wider) if width > place.width]
-        for candidate in candidates:
-            try:
-                return candidate, (self.folder / candidate.path).read_bytes()
-            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-                continue
-            except OSError as error:
-                text = f"{place.path} can't be read: {error.strerror}"
-                raise LedgerInvalid(text, index=place.first, path=place.path) from None
+        for _ in range(ATTEMPTS):
+            for candidate in self._candidates(place):
+                try:
+                    return candidate, (self.folder / candidate.path).read_bytes()
+                except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                    continue
+                except OSError as error:
+                    text = f"{place.path} can't be read: {error.strerror}"
+                    raise LedgerInvalid(text, index=place.first, path=place.path) from None
         raise LedgerInvalid(f"{place.path} is missing", index=place.first, path=place.path)
+
+    def _candidates(self, place: Place) -> Iterator[Place]:
+        """Where a tile of the edge may lie by now."""
+        yield place
+        if place.width < WIDTH:
+            names = [path.name for path in (self.folder / place.path).parent.glob("[0-9]*") if path.name.isdecimal()]
+            yield from (place._replace(width=width) for width in sorted(map(int, names)) if width > place.width)
+            yield place._replace(width=WIDTH)
 
     def bundle(self, number: int) -> tuple[list[bytes], bool]:
         """The records of a bundle, as far as they can be told apart, and whether they are as many as there should be.

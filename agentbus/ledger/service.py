@@ -34,6 +34,8 @@ from .rules import Rules
 from .signing import COSIGNATURE, Key, Signer
 from .store import WITNESSED, Store
 
+WITNESSES = 2
+"""With fewer, a log has a warning."""
 CHECKPOINT_S = 1.0
 """Seconds between two checkpoints."""
 WATCH_S = 0.5
@@ -212,6 +214,10 @@ class Ledger(Agent):
         if self._hear:
             self._ends = [ctx.hear_decisions(self._intake.take_decision), ctx.hear_sent(self._hear_sent)]
         self._writer = asyncio.get_running_loop().create_task(self._write(ctx), name=f"{ctx.me}: write")
+        if len(self._witnesses) < WITNESSES:
+            ctx.log.warning(
+                "fewer than two witnesses: who has them all can rewrite the log", witnesses=len(self._witnesses)
+            )
         ctx.log.info("log opened", origin=self.log.origin, records=self.log.size)
 
     @on_stop

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agentbus.cli.program import main
-from agentbus.ledger import Ed25519, Key, Kind, Record
+from agentbus.ledger import Ed25519, Key, Kind, Note, Record
 from agentbus.ledger.codec import write_record
 from agentbus.ledger.merkle import leaf_hash, verify_inclusion
 from agentbus.ledger.notes import cosign, open_checkpoint
@@ -55,20 +55,25 @@ def test_a_whole_log(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert status == 0
     assert out.splitlines() == [
         "example.org/log: 300 records",
-        "as witnesses have seen it at 200 records",
+        "as witnesses have cosigned it at 200 records",
         "all is as it was logged",
     ]
     status, out, _ = audit(capsys, "verify", folder, "--key", LOG_KEY, "--json")
     told = json.loads(out)
-    assert (status, told["ok"], told["size"], told["witnessed"], told["signatures_verified"]) == (
-        0,
-        True,
-        300,
-        200,
-        True,
-    )
+    assert (status, told["ok"], told["size"], told["signatures_verified"]) == (0, True, 300, True)
+    assert (told["agreed"], told["witnessed"]) == (200, 0), "nobody has looked whether witnesses signed it"
+    assert "whose it is was not verified" in audit(capsys, "verify", folder, "--key", LOG_KEY)[1]
     status, out, _ = audit(capsys, "verify", folder)
     assert (status, "signatures were not verified" in out) == (0, True)
+
+
+def test_a_quorum_of_the_witnesses_is_enough_when_it_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    note, _ = open_checkpoint((folder / "witnessed").read_bytes(), LOG_KEY)
+    (folder / "witnessed").write_bytes(bytes(Note(note.text, note.signatures[:2])))
+    keys = folder.parent / "keys"
+    status, out, _ = audit(capsys, "verify", folder, "--key", keys)
+    assert (status, "not cosigned by two.example" in out) == (1, True)
+    assert audit(capsys, "verify", folder, "--key", keys, "--quorum", 1)[0] == 0
 
 
 def test_the_first_broken_record_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -157,7 +162,7 @@ def test_what_is_no_record_is_passed_over(tmp_path: Path, capsys: pytest.Capture
         (["prove", "{log}", "-1"], 2, ""),
         (["tail", "{log}", "1"], 2, "takes no INDEX"),
         (["show", "{log}", "--follow"], 2, "goes with tail"),
-        (["show", "{log}", "--checkpoint", "x"], 2, "goes with verify"),
+        (["show", "{log}", "--checkpoint", "x"], 2, "go with verify"),
         (["verify", "{log}", "--checkpoint", "nowhere"], 1, "nowhere: No such file"),
         (["verify", "{log}", "--key", "nonsense"], 1, "no verifier key"),
         (

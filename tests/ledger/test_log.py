@@ -145,6 +145,28 @@ def test_a_log_does_not_open_over_what_is_not_it(tmp_path: Path) -> None:
         asyncio.run(with_another_key())
 
 
+def test_a_log_that_is_being_written_is_audited(tmp_path: Path) -> None:
+    """Files are replaced and the journal is dropped meanwhile: none of that is a finding."""
+    folder = tmp_path / "log"
+    command = [sys.executable, "-m", "tests.ledger.writer", str(folder)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            sizes: list[int] = []
+            while len(set(sizes)) < 12:
+                for _ in range(3):
+                    process.stdout.readline()
+                if (folder / "checkpoint").exists():
+                    report = verify(folder, [LOG_KEY])
+                    assert report.findings == ()
+                    assert report.checkpoint is not None
+                    sizes.append(report.checkpoint.size)
+        finally:
+            process.kill()
+
+
 # -- one writer, a full disk ----------------------------------------------------------------------------------------
 
 

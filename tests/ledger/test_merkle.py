@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil, log2
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentbus.ledger.merkle import (
@@ -145,6 +145,7 @@ def test_each_size_is_proved_from_each_before(new: int) -> None:
         assert not verify_consistency(new + 1, new, before, root, proof)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_proof_that_is_altered_proves_nothing(data: st.DataObject) -> None:
     size = data.draw(st.integers(2, 300))
@@ -167,6 +168,7 @@ def test_a_proof_that_is_altered_proves_nothing(data: st.DataObject) -> None:
             assert not verify_consistency(old, size, root_of(leaves[:old]), root, wrong)
 
 
+@settings(deadline=None)
 @given(
     st.binary(max_size=80),
     st.integers(0, 1 << 70),

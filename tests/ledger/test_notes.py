@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64decode
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentbus.errors import ConfigurationError, LedgerInvalid
@@ -70,12 +70,14 @@ def test_every_byte_of_a_signed_note_counts() -> None:
                     raise LedgerInvalid("a signature was lost")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_whatever_is_no_note_is_refused(content: bytes) -> None:
     with pytest.raises(LedgerInvalid):
         open_checkpoint(content, LOG_KEY)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=100))
 def test_whatever_is_no_key_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError):

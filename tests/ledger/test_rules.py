@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentbus.decisions import Decisions
@@ -106,6 +106,7 @@ def test_a_subject_of_a_rule_is_a_pattern() -> None:
 WORDS = st.text(max_size=40)
 
 
+@settings(deadline=None)
 @given(
     st.builds(
         Record,
@@ -139,6 +140,7 @@ def test_a_payload_that_is_too_large_is_logged_by_its_digest() -> None:
     assert (found.payload, found.size, found.digest) == (b"", 1001, sha256(b"x" * 1001).digest())
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_what_is_no_record_is_refused(content: bytes) -> None:
     try:

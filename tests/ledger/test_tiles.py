@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentbus.errors import LedgerInvalid
@@ -36,6 +36,7 @@ def test_the_edge_is_that_of_the_specification() -> None:
     assert edge(0) == []
 
 
+@settings(deadline=None)
 @given(st.integers(-1, 6), st.integers(0, 10**9), st.integers(1, 256))
 def test_a_path_says_its_place(level: int, number: int, width: int) -> None:
     place = Place(level, number, width)
@@ -50,6 +51,7 @@ def test_other_paths_are_no_places(path: str) -> None:
     assert place_of(path) is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=300), max_size=256))
 def test_a_bundle_comes_back(records: list[bytes]) -> None:
     assert decode_bundle(encode_bundle(records)) == records
@@ -89,6 +91,7 @@ def _file(files: dict[str, bytes], level: int, number: int, size: int) -> bytes:
     return files[Place(level, number, width).path]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 40), st.integers(0, 1 << 30))
 def test_a_subtree_is_in_one_tile(level: int, index: int) -> None:
     tile_level, number, part = tile_of(level, index)
