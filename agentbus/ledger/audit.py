@@ -9,19 +9,19 @@ Reference: RFC 6962, section 2.1; C2SP tlog-tiles.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from ..errors import LedgerInvalid
 from .comparing import Comparison
 from .disk import LOCK, TEMPORARY, Disk
-from .merkle import leaf_hash
 from .notes import Checkpoint, open_checkpoint
 from .reading import ATTEMPTS, Finding, Reader
 from .signing import COSIGNATURE, NOTE, Key
 from .store import CHECKPOINT, JOURNAL, WITNESSED, Batch
-from .tiles import BUNDLE, Place, place_of
+from .tiles import BUNDLE, WIDTH, Place, place_of
 
 MAX_FINDINGS = 10_000
 """More are not listed."""
@@ -84,11 +84,12 @@ class _Audit:
         self._findings: list[Finding] = []
 
     def run(self, given: Sequence[bytes]) -> Report:
-        batches = self._read_journal()  # before the checkpoint: what is written meanwhile leaves no gap between them
+        # Both before the checkpoint, which is written between them: so a log that grows meanwhile shows no gap.
+        batches, beside = self._read_journal(), self._beside()
         own = self._own()
         if own is None:
             return self._report(None)
-        others = list(self._others(given, own))
+        others = list(self._others(given, beside, own))
         reader = Reader(self._folder, own.size)
         comparison = Comparison(reader, own.root)
         self._findings += comparison.run({other.size for _, other in others if other.size <= own.size})
@@ -121,12 +122,22 @@ class _Audit:
             self._find(str(error), path=CHECKPOINT)
         return None
 
-    def _others(self, given: Sequence[bytes], own: Checkpoint) -> Iterator[tuple[str, Checkpoint]]:
+    def _beside(self) -> bytes | None:
+        try:
+            return (self._folder / WITNESSED).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self._find(f"{WITNESSED} can't be read: {error.strerror}", path=WITNESSED)
+            return None
+
+    def _others(
+        self, given: Sequence[bytes], beside: bytes | None, own: Checkpoint
+    ) -> Iterator[tuple[str, Checkpoint]]:
         """The checkpoints of witnesses: those that were handed over, and that which lies with the log."""
-        beside = self._folder / WITNESSED
         notes = [(f"checkpoint {number} given", content) for number, content in enumerate(given, 1)]
-        if beside.exists():
-            notes.append((WITNESSED, beside.read_bytes()))
+        if beside is not None:
+            notes.append((WITNESSED, beside))
         elif self._witnesses and not given:
             self._find("no checkpoint that witnesses have cosigned: give one with --checkpoint", path=WITNESSED)
         for name, content in notes:
@@ -155,7 +166,7 @@ class _Audit:
             elif roots.get(checkpoint.size) == checkpoint.root:
                 agreed = max(agreed, checkpoint.size)
             elif checkpoint.size == own.size and checkpoint.root != own.root:
-                text = f"{name}: a fork: the log has signed two checkpoints of {own.size} records with different roots"
+                text = f"{name}: a fork: two checkpoints of {own.size} records with different roots"
                 self._find(text, max([size for size in good if size < own.size], default=0))
             elif not self._broken_before(checkpoint.size):
                 text = f"{name}: the first {checkpoint.size} records are not those that were cosigned"
@@ -192,20 +203,22 @@ class _Audit:
     def _journal(self, reader: Reader, batches: Sequence[Batch]) -> int:
         """Compares what the journal still has of records that are in tiles; returns how many are in none."""
         end = reader.size
+        bundle = lru_cache(1)(reader.bundle)
         for first, entries in batches:
             if first > end:
                 self._find(f"record {end} is missing in the journal", end, JOURNAL)
             for index, entry in enumerate(entries, first):
-                if index < reader.size and not self._is(reader, index, entry):
+                if index < reader.size and not self._is(bundle, index, entry):
                     self._find(f"the journal has another record {index} than the log", index, JOURNAL)
             end = max(end, first + len(entries))
         return end - reader.size
 
-    def _is(self, reader: Reader, index: int, entry: bytes) -> bool:
+    def _is(self, bundle: Callable[[int], tuple[list[bytes], bool]], index: int, entry: bytes) -> bool:
         try:
-            return leaf_hash(reader.record(index)) == leaf_hash(entry)
+            entries, whole = bundle(index // WIDTH)
         except LedgerInvalid:
             return True  # it was found already that the log's is not there
+        return not whole or entries[index % WIDTH] == entry
 
     def _strays(self, reader: Reader) -> None:
         """Files that no log of this size has: narrower tiles of the past must be what the wider begin with."""

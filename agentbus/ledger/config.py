@@ -13,7 +13,8 @@ class LedgerConfig:
 
     Attributes:
         queue: records that may wait to be written. What comes when it is full is counted, and the count is logged.
-        batch: records written with one wait for the disk.
+        batch: records written with one wait for the disk. The event loop spells and hashes them in one go, about 10 us
+            each.
         whole: bytes of a payload above which its digest is kept in its place.
         quorum: witnesses whose cosignatures make a checkpoint a witnessed one; 0: all there are.
         cosign_s: seconds that a witness has to answer.
@@ -22,7 +23,7 @@ class LedgerConfig:
     """
 
     queue: int = 65_536
-    batch: int = 8_192
+    batch: int = 1_024
     whole: int = 32_768
     quorum: int = 0
     cosign_s: float = 2.0

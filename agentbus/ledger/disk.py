@@ -8,9 +8,9 @@ was not, and is cut off when the log is opened.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import struct
+import threading
 import zlib
 from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -49,12 +49,16 @@ class Disk:
         self._segment: int | None = None  # the open file
         self._length = 0  # of it, as far as it was acknowledged
         self._damaged = False  # whether more may stand in it than that
+        self._files = threading.Lock()  # who has waited for a write may be gone, and the next begin before it is over
+        self._journal = threading.Lock()
         self._pool = ThreadPoolExecutor(SYNCS, thread_name_prefix="ledger-sync")
 
     def open(self) -> None:
         """Takes the folder for this process. Raises `LedgerInvalid` when another has it."""
+        import fcntl
+
         self.root.mkdir(parents=True, exist_ok=True)
-        self._end_segment()  # of a life that ended without closing: what it wrote is read anew
+        self.turn_journal()  # of a life that ended without closing: what it wrote is read anew
         if self._lock is not None:
             return
         lock = os.open(self.root / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -68,19 +72,22 @@ class Disk:
         self._lock = lock
 
     def close(self) -> None:
-        """Gives the folder back."""
-        self._end_segment()
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
-        self._pool.shutdown(wait=True)
-        self._pool = ThreadPoolExecutor(SYNCS, thread_name_prefix="ledger-sync")  # its threads begin when needed
+        """Gives the folder back, when what is being written is."""
+        self.turn_journal()
+        with self._files:
+            self._pool.shutdown(wait=True)
+            self._pool = ThreadPoolExecutor(SYNCS, thread_name_prefix="ledger-sync")  # its threads begin when needed
+            if self._lock is not None:
+                os.close(self._lock)
+                self._lock = None
 
     def is_written(self) -> bool:
         """Whether a process writes here now."""
         try:
+            import fcntl
+
             lock = os.open(self.root / LOCK, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
+        except (ImportError, OSError):
             return False
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -102,7 +109,7 @@ class Disk:
     def write(self, files: Sequence[File]) -> None:
         """Each file whole or not at all, under its name only when its content is on the disk; the last in the list not
         before all others."""
-        with _failing(self.root):
+        with self._files, _failing(self.root):
             folders: set[Path] = set()
             for path, _ in files:
                 folder = (self.root / path).parent
@@ -161,7 +168,7 @@ class Disk:
     def append(self, first: int, entries: Sequence[bytes]) -> None:
         """Adds a batch. Raises `StorageFailed`: it is not there, and the next call will make sure of that."""
         content = encode_bundle(entries)
-        with _failing(self.root):
+        with self._journal, _failing(self.root):
             segment = self._segment if self._segment is not None else self._begin_segment(first)
             if self._damaged:
                 os.ftruncate(segment, self._length)
@@ -180,11 +187,6 @@ class Disk:
         self._segment, self._length, self._damaged = segment, os.lseek(segment, 0, os.SEEK_END), False
         self._sync_folders({path.parent})
         return segment
-
-    def _end_segment(self) -> None:
-        if self._segment is not None:
-            os.close(self._segment)
-            self._segment = None
 
     def segments(self) -> list[tuple[int, Path]]:
         """The files of the journal, by the number of their first record."""
@@ -218,7 +220,10 @@ class Disk:
 
     def turn_journal(self) -> None:
         """The next batch begins a segment."""
-        self._end_segment()
+        with self._journal:
+            if self._segment is not None:
+                os.close(self._segment)
+                self._segment = None
 
     def drop_journal(self, before: int) -> None:
         """Forgets the segments that begin before this record."""

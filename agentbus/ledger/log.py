@@ -105,6 +105,11 @@ class Log:
         longest = max(map(len, entries), default=0)
         if longest > self._store.max_entry:
             raise LedgerInvalid(f"a record of {longest} bytes: {self._store.max_entry} are allowed here")
+        adding = asyncio.get_running_loop().create_task(self._add(entries), name=f"{self.origin}: append")
+        adding.add_done_callback(_look_at)
+        return await asyncio.shield(adding)  # what is in the journal is in the tree, whoever waits for it or doesn't
+
+    async def _add(self, entries: Sequence[bytes]) -> int:
         async with self._turning:
             first = self._tail.size
             if entries:
@@ -171,6 +176,12 @@ class Log:
             if len(self._tiles) > KEPT_TILES:
                 self._tiles.popitem(last=False)
         return known
+
+
+def _look_at(adding: asyncio.Task[int]) -> None:
+    """Whoever waited for it may have gone; its error is told to who comes next."""
+    if not adding.cancelled():
+        adding.exception()
 
 
 def _full(path: str) -> bool:
