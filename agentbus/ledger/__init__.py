@@ -4,7 +4,7 @@
 * say what goes in: `Rules`, `Rule`, `Keep`
 * stand witness: `Witness`, `Evidence`
 * keys: `Signer`, `Ed25519`, `Key`, `COSIGNATURE`
-* audit: `verify`, `Report`, `Finding`, `Reader`, `read_record`; `is_fork`, `open_checkpoint`
+* audit: `download`, `verify`, `Report`, `Finding`, `Reader`, `read_record`; `is_fork`, `open_checkpoint`
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from .audit import Report, verify
 from .codec import read_record
 from .config import LedgerConfig
+from .copying import download
 from .folder import Folder
 from .log import Log
 from .machine import Evidence, Outcome
@@ -48,6 +49,7 @@ __all__ = [
     "Rules",
     "Signer",
     "Witness",
+    "download",
     "is_fork",
     "open_checkpoint",
     "read_record",

@@ -22,10 +22,12 @@ from agentbus.ledger import (
     Ledger,
     LedgerConfig,
     Outcome,
+    Reader,
     Record,
     Rule,
     Rules,
     Witness,
+    download,
     is_fork,
     read_record,
     verify,
@@ -362,6 +364,40 @@ def test_settings_that_cannot_work_are_refused(tmp_path: Path) -> None:
     for wrong in ({"queue": 0}, {"batch": 0}, {"whole": -1}, {"cosign_s": 0.0}, {"retry_s": -1.0}):
         with pytest.raises(ConfigurationError):
             LedgerConfig(**wrong)  # type: ignore[arg-type]
+
+
+async def test_a_log_in_jetstream_is_witnessed_over_nats_and_audited_from_a_copy(nats_url: str, tmp_path: Path) -> None:
+    made: dict[str, Agent] = {
+        "one": Witness(InBucket("one", max_bytes=1 << 20), ONE, logs=[LOG_KEY]),
+        "two": Witness(InBucket("two", max_bytes=1 << 20), TWO, logs=[LOG_KEY]),
+    }
+    store = InBucket("wide", max_bytes=64 << 20)
+    log = Ledger(store, LOG, witnesses=WITNESSES, rules=WHOLE)
+    async with Node(nats_url, name="w", agents=made), Node(nats_url, name="reader") as reader:
+        async with Node(nats_url, name="n", agents={"ledger": log}):
+            for number in range(300):
+                log.put(done(number), b"x" * number * 20)
+            assert await log.append(done(300)) == 300
+        copied = InBucket("wide", max_bytes=64 << 20)
+        await copied.open(reader.transport, "default")
+        checkpoint = await download(copied, tmp_path / "copy")
+        assert checkpoint.size >= 301
+        held = await reader.request(HeldRequest(origin=LOG.name), HeldReply, to="two")
+    report = verify(tmp_path / "copy", [LOG_KEY, ONE_KEY, TWO_KEY], [held.checkpoint])
+    assert report.findings == ()
+    assert report.witnessed == checkpoint.size
+    found = [read_record(entry) for _, entry in Reader(tmp_path / "copy", 301).records()]
+    assert [each.size for each in found[:300]] == [number * 20 for number in range(300)]
+    assert found[150].payload == b"x" * 3000
+    assert (found[299].payload, len(found[299].digest)) == (b"", 32), "a record in a bucket has less room"
+
+
+async def test_what_is_no_log_is_not_copied(nats_url: str, tmp_path: Path) -> None:
+    async with Node(nats_url) as node:
+        store = InBucket("none", max_bytes=1 << 20)
+        await store.open(node.transport, "default")
+        with pytest.raises(LedgerInvalid, match="no checkpoint"):
+            await download(store, tmp_path)
 
 
 async def test_a_log_on_a_disk_is_whole_when_its_node_has_ended(tmp_path: Path) -> None:
