@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ..decisions import Decided, job_id
 from ..decisions import written as told_decision
-from ..errors import Busy
+from ..errors import AgentBusError, Busy
 from ..messages import Frame
 from .codec import write_record
 from .model import Keep, Kind, Record
@@ -54,14 +54,14 @@ class Intake:
         max_entry: bytes of a record at most.
         arrived: set while something waits.
         idle: set while all that was taken is durable.
-        shut: nothing is taken any more.
+        shut: why nothing is taken any more.
     """
 
     def __init__(self, rules: Rules, *, room: int, whole: int, clock: Callable[[], float]) -> None:
         self.lost = 0
         self.node = ""
         self.max_entry = MAX_ENTRY
-        self.shut = False
+        self.shut: AgentBusError | None = None
         self.arrived = asyncio.Event()
         self.idle = asyncio.Event()
         self.idle.set()
@@ -91,12 +91,13 @@ class Intake:
 
         Raises:
             Busy: the queue is full; the record is counted as lost.
+            AgentBusError: `shut`, likewise.
         """
         keep = self._rules.keep(record.kind, record.subject, record.type)
         if keep is Keep.NOTHING:
             return False
         if not self._add(record.kind, Waiting(self._entry, record, payload, keep, written)):
-            raise Busy(f"{self._room} records wait to be logged: the log is behind; try again")
+            raise self.shut or Busy(f"{self._room} records wait to be logged: the log is behind; try again")
         return True
 
     def take_decision(self, decided: Decided) -> None:

@@ -11,14 +11,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from google.protobuf.message import Message
 
-from ..agent import Agent
+from ..agent import Agent, present
 from ..behaviors import every, on, on_start, on_stop
 from ..context import Context
-from ..errors import AgentBusError, Busy, ConfigurationError, DeadlineExceeded, LedgerInvalid
+from ..errors import AgentBusError, Closed, ConfigurationError, DeadlineExceeded, LedgerInvalid
 from ..faults import Fault, PeerEvent
 from ..messages import Frame, full_name
 from ..middleware import Handler, Middleware
@@ -61,7 +61,7 @@ class Ledger(Agent):
         log: what it writes to.
         witnessed: the newest checkpoint that enough witnesses have cosigned.
         refused: witnesses that refuse this log, and why.
-        broken: why it writes no more.
+        broken: why it writes no more, if another process has taken the log.
 
     Raises:
         ConfigurationError: a quorum above the number of witnesses, or a key that does not cosign.
@@ -104,14 +104,19 @@ class Ledger(Agent):
     # -- asked -----------------------------------------------------------------------------------------------------
 
     @property
+    def _present(self) -> Ledger:
+        """The instance that is hosted, should supervision have made this one anew."""
+        return cast("Ledger", present(self))
+
+    @property
     def lost(self) -> int:
         """Records that were not taken, as too many waited."""
-        return self._intake.lost
+        return self._present._intake.lost
 
     @property
     def waiting(self) -> int:
         """Records that are not written yet."""
-        return len(self._intake)
+        return len(self._present._intake)
 
     def put(self, record: Record, payload: bytes = b"") -> bool:
         """Logs a record soon; returns whether the rules keep any of it.
@@ -122,21 +127,26 @@ class Ledger(Agent):
 
         Raises:
             Busy: too many wait. It is counted, and the log will say so.
+            LedgerInvalid: another process writes this log.
+            Closed: the ledger has ended.
         """
-        return self._intake.put(self._stamped(record), payload)
+        return self._present._put(record, payload, None)
+
+    def _put(self, record: Record, payload: bytes, written: asyncio.Future[int] | None) -> bool:
+        intake = self._intake
+        if not (record.at_us and record.node):
+            record = replace(record, at_us=record.at_us or intake.now_us(), node=record.node or intake.node)
+        return intake.put(record, payload, written)
 
     async def append(self, record: Record, payload: bytes = b"") -> int | None:
         """Logs a record, and returns its number when it is durable; None when no rule keeps it.
 
         Raises:
-            Busy: too many wait.
-            LedgerInvalid: another process writes this log.
+            Busy, LedgerInvalid, Closed: as of `put`.
             DeadlineExceeded: it is not durable yet; it will be as soon as the store takes it.
         """
         written: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        if self.broken is not None:
-            raise self.broken
-        if not self._intake.put(self._stamped(record), payload, written):
+        if not self._present._put(record, payload, written):
             return None
         try:
             async with asyncio.timeout(self.config.append_s):
@@ -148,29 +158,25 @@ class Ledger(Agent):
         """Returns when all that was put so far is durable. Raises `DeadlineExceeded`."""
         try:
             async with asyncio.timeout(self.config.append_s):
-                await self._intake.idle.wait()
+                await self._present._intake.idle.wait()
         except TimeoutError:
             raise DeadlineExceeded(f"not logged within {self.config.append_s:g} s: the log is behind") from None
-
-    def _stamped(self, record: Record) -> Record:
-        if record.at_us and record.node:
-            return record
-        return replace(record, at_us=record.at_us or self._intake.now_us(), node=record.node or self._intake.node)
 
     def records(self) -> Middleware:
         """Logs what handlers receive and have done: for ``Node(middleware=[ledger.records()])``, or a behavior."""
 
         def wrap(handler: Handler) -> Handler:
             async def recorded(message: Message, ctx: Context) -> Message | None:
-                if ctx.me == self._name:
+                ledger = self._present
+                if ctx.me == ledger._name:
                     return await handler(message, ctx)
-                self._note(Kind.RECEIVED, ctx, message)
+                ledger._note(Kind.RECEIVED, ctx, message)
                 try:
                     reply = await handler(message, ctx)
                 except Exception as error:
-                    self._note(Kind.DONE, ctx, message, outcome=type(error).__name__)
+                    ledger._note(Kind.DONE, ctx, message, outcome=type(error).__name__)
                     raise
-                self._note(Kind.DONE, ctx, message)
+                ledger._note(Kind.DONE, ctx, message)
                 return reply
 
             return recorded
@@ -192,7 +198,7 @@ class Ledger(Agent):
             message_id=ctx.message_id,
             outcome=outcome,
         )
-        with suppress(Busy):  # counted
+        with suppress(AgentBusError):  # counted
             self._intake.put(record, message.SerializeToString(deterministic=True) if kind is Kind.RECEIVED else b"")
 
     # -- life ------------------------------------------------------------------------------------------------------
@@ -231,6 +237,7 @@ class Ledger(Agent):
             for task in late:
                 task.cancel()
                 ctx.log.error("records were not written when the node ended", records=self.waiting)
+        self._intake.shut = self._intake.shut or Closed("the ledger has ended: nothing is logged any more")
         try:
             await self._checkpoint(ctx)
         except AgentBusError as error:
@@ -265,7 +272,7 @@ class Ledger(Agent):
             type=full_name(event),
             message_id=ctx.message_id,
         )
-        with suppress(Busy):  # counted
+        with suppress(AgentBusError):  # counted
             self.put(record, event.SerializeToString(deterministic=True))
 
     # -- writing ---------------------------------------------------------------------------------------------------
@@ -311,7 +318,7 @@ class Ledger(Agent):
     def _break(self, error: LedgerInvalid, batch: Sequence[Taken], ctx: Context) -> None:
         """Another writer has the log: nothing more goes into it from here, and whoever tries is told."""
         ctx.log.error("the log is not this agent's any more", error=str(error), records=len(batch) + self.waiting)
-        self.broken, self._intake.shut = error, True
+        self.broken = self._intake.shut = error
         for _, written in batch:
             if written is not None and not written.done():
                 written.set_exception(error)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agentbus import Agent, Context, Node, Refused, on, rpc
-from agentbus.errors import Busy, ConfigurationError, LedgerInvalid
+from agentbus.errors import Busy, Closed, ConfigurationError, LedgerInvalid, StorageFailed
 from agentbus.faults import LYING, Fault
 from agentbus.healing import Healer, HealingConfig
 from agentbus.ledger import (
@@ -37,6 +37,7 @@ from agentbus.ledger.notes import open_checkpoint, sign
 from agentbus.ledger.store import Store
 from agentbus.ledger.tiles import decode_bundle
 from agentbus.testing import Simulation
+from agentbus.transport import Transport
 from examples.climate.v1.climate_pb2 import Reading, TargetReply, TargetRequest
 from tests.cli.world import Courier
 from tests.ledger.logs import LOG, LOG_KEY, ONE, ONE_KEY, TWO, TWO_KEY
@@ -300,6 +301,32 @@ def test_a_log_that_is_behind_says_what_it_could_not_take() -> None:
     Simulation(seed=7).run(scenario)
 
 
+class Flaky(InBucket):
+    """Can't be opened at first."""
+
+    attempts = 0
+
+    async def open(self, transport: Transport, realm: str) -> None:
+        self.attempts += 1
+        if self.attempts == 1:
+            raise StorageFailed("not yet")
+        await super().open(transport, realm)
+
+
+def test_a_ledger_that_was_made_anew_is_reached_by_who_has_the_first() -> None:
+    async def scenario(sim: Simulation) -> None:
+        log = Ledger(Flaky("log"), LOG, witnesses={}, rules=WHOLE, clock=sim.now)
+        node = await sim.node("n", agents={"ledger": log, "t": Thermostat()}, middleware=[log.records()])
+        hosted = node.cells["ledger"].agent
+        assert isinstance(hosted, Ledger)
+        assert hosted is not log
+        await node.request(TargetRequest(), TargetReply, to="t")
+        assert await log.append(done(1)) == hosted.log.size - 1
+        assert hosted.log.size >= 4
+
+    Simulation(seed=11).run(scenario)
+
+
 def test_two_agents_that_write_one_log_are_found_out() -> None:
     async def scenario(sim: Simulation) -> None:
         first, second = ledger(sim, witnesses={}), ledger(sim, witnesses={})
@@ -310,9 +337,9 @@ def test_two_agents_that_write_one_log_are_found_out() -> None:
             await second.append(done(2))
         with pytest.raises(LedgerInvalid):
             await second.append(done(3))
-        with pytest.raises(Busy):
+        with pytest.raises(LedgerInvalid):
             second.put(done(4))
-        assert second.lost == 1
+        assert second.lost == 2
         assert await first.append(done(5)) == 1
 
     Simulation(seed=8).run(scenario)
@@ -416,6 +443,8 @@ async def test_a_log_on_a_disk_is_whole_when_its_node_has_ended(tmp_path: Path) 
             await node.request(TargetRequest(), TargetReply, to="t")
         assert await log.append(done(1)) is not None
     assert log.waiting == 0
+    with pytest.raises(Closed):
+        log.put(done(2))
     witness = agents["one"]
     assert isinstance(witness, Witness)
     held = witness.held(LOG.name)
