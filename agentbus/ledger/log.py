@@ -16,7 +16,7 @@ from .merkle import EMPTY, Range, consistency_ranges, inclusion_ranges, perfect,
 from .notes import Checkpoint, Note, open_checkpoint, sign
 from .signing import Key, Signer, check_key_name
 from .store import CHECKPOINT, Store
-from .tiles import Place, Tail, edge, hashes_in, place_of, tile_of
+from .tiles import BUNDLE, WIDTH, Place, Tail, decode_bundle, edge, hashes_in, place_of, tile_of
 
 KEPT_TILES = 256
 """Full tiles that are remembered, for proofs."""
@@ -32,11 +32,13 @@ class Log:
     Attributes:
         checkpoint: the newest, None before the first.
         note: in which it was signed.
+        mended: whether tiles had to be made anew when it was opened.
     """
 
     def __init__(self, store: Store, signer: Signer) -> None:
         self.checkpoint: Checkpoint | None = None
         self.note: Note | None = None
+        self.mended = False
         self._store = store
         self._signer = signer
         self._key = Key.of(signer)
@@ -60,20 +62,25 @@ class Log:
     # -- opening ---------------------------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Takes up the log where it ended: at its checkpoint, and what the journal has beyond it.
+        """Takes up the log where it ended: at its checkpoint, and what the journal has beyond it. Tiles of the edge
+        that are missing or torn are made anew, when the records give the checkpoint's root.
 
         Raises:
             LedgerInvalid: what lies there is not this log, or not whole.
         """
         content = await self._store.read(CHECKPOINT)
-        size = 0
+        size, root = 0, EMPTY
         if content is not None:
             self.note, self.checkpoint = open_checkpoint(content, self._key)
-            size = self.checkpoint.size
-        found = {place: await self._edge_file(place) for place in edge(size)}
-        self._tail = Tail.at(size, found.__getitem__)
-        if self._tail.root() != (EMPTY if self.checkpoint is None else self.checkpoint.root):
-            raise LedgerInvalid(f"the tiles at {size} records are not those of the checkpoint: verify the log")
+            size, root = self.checkpoint.size, self.checkpoint.root
+        try:
+            found = {place: await self._edge_file(place) for place in edge(size)}
+            self._tail = Tail.at(size, found.__getitem__)
+            self.mended = self._tail.root() != root or not self._tail.agrees()
+        except LedgerInvalid:
+            self.mended = True
+        if self.mended:
+            self._tail = await self._from_records(size, root)
         for first, entries in await self._store.journal():
             if first > self._tail.size:
                 raise LedgerInvalid(f"record {self._tail.size} is missing in the journal", index=self._tail.size)
@@ -81,9 +88,25 @@ class Log:
         self._edge = {place.path for place in edge(size)}
         await self._store.remove([path for path in await self._store.partials() if path not in self._edge])
 
+    async def _from_records(self, size: int, root: bytes) -> Tail:
+        """The edge, of all records anew; writes all tiles."""
+        tail = Tail()
+        for first in range(0, size, WIDTH):
+            place = Place(BUNDLE, first // WIDTH, min(WIDTH, size - first))
+            tail.extend(decode_bundle(await self._edge_file(place))[: place.width])
+            if tail.size != first + place.width:
+                raise LedgerInvalid(f"record {tail.size} is missing", index=tail.size, path=place.path)
+            if len(tail.filled) >= KEPT_TILES:
+                await self._store.write(list(tail.filled.items()))
+                tail.filled = {}
+        if tail.root() != root:
+            raise LedgerInvalid(f"the {size} records are not those of the checkpoint: verify the log")
+        await self._store.write(tail.snapshot().files)
+        return tail
+
     async def _edge_file(self, place: Place) -> bytes:
-        """A partial file, or one that was written for a later checkpoint that was not."""
-        content = await self._store.read(place.path) or await self._store.read(place._replace(width=256).path)
+        """A file, or a wider one that was written for a later checkpoint that was not."""
+        content = await self._store.read(place.path) or await self._store.read(place._replace(width=WIDTH).path)
         if content is None:
             for path in await self._store.partials():
                 other = place_of(path)

@@ -215,6 +215,8 @@ class Ledger(Agent):
         self._intake.max_entry = self._store.max_entry
         if self._store.torn:
             ctx.log.warning("the log's journal ended in a write that was under way", bytes=self._store.torn)
+        if self.log.mended:
+            ctx.log.warning("the log's tiles were not whole, and were made anew of its records")
         content = await self._store.read(WITNESSED)
         self.witnessed = None if content is None else Note.parse(content)
         if self._hear:

@@ -185,6 +185,10 @@ class Tail:
         """The hashes of the partial tile of a level."""
         return self._rows[level] if level < len(self._rows) else ()
 
+    def agrees(self) -> bool:
+        """Whether the records of the edge are those whose hashes are there."""
+        return list(map(leaf_hash, self._entries)) == self._rows[0]
+
     def root(self) -> bytes:
         """Of all leaves."""
         smaller: list[bytes] = []  # the root of what is right of the perfect subtrees of a level

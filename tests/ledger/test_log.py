@@ -120,18 +120,49 @@ def test_a_checkpoint_that_was_being_written_is_written_again(tmp_path: Path) ->
     assert [path.name for path in (folder / "tile/0").glob("*.p/*")] == ["188"]
 
 
-def test_a_log_does_not_open_over_what_is_not_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["tile/0/002.p/88", "tile/1/000.p/2"])
+@pytest.mark.parametrize("damage", ["torn", "altered", "empty", "missing"])
+def test_tiles_that_are_not_whole_are_made_anew_of_the_records(tmp_path: Path, name: str, damage: str) -> None:
     folder = tmp_path / "log"
-    write(folder, entries(300))
-    tile = folder / "tile/0/001.p/44"
-    content = tile.read_bytes()
-    tile.write_bytes(content[:-1] + b"\0")
-    with pytest.raises(LedgerInvalid, match="not those of the checkpoint"):
-        asyncio.run(reopened(folder))
+    write(folder, entries(600))
+    content = (folder / name).read_bytes()
+    if damage == "missing":
+        (folder / name).unlink()
+    else:
+        (folder / name).write_bytes({"torn": content[:-9], "altered": content[:-1] + b"\0", "empty": b""}[damage])
+    log = asyncio.run(written(folder, [entries(5, 600)]))
+    assert (log.size, log.mended) == (605, True)
+    assert verify(folder, [LOG_KEY]).findings == ()
+    assert read(folder, 605) == entries(605)
+
+
+@pytest.mark.parametrize("name", ["tile/entries/001", "tile/entries/002.p/88"])
+def test_a_log_does_not_open_over_records_that_are_not_its_own(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "log"
+    write(folder, entries(600))
+    bundle, tile = folder / name, folder / "tile/0/002.p/88"
+    content, hashes = bundle.read_bytes(), tile.read_bytes()
+    if name.endswith(".p/88"):  # the others are looked at by audits, and when a tile has to be made anew
+        bundle.write_bytes(content[:-1] + b"\0")
+        with pytest.raises(LedgerInvalid, match="not those of the checkpoint"):
+            asyncio.run(reopened(folder))
+        assert tile.read_bytes() == hashes
     tile.unlink()
+    for damaged in (content[:-1] + b"\0", content[:-30], b""):
+        bundle.write_bytes(damaged)
+        with pytest.raises(LedgerInvalid):
+            asyncio.run(reopened(folder))
+    bundle.unlink()
     with pytest.raises(LedgerInvalid, match="missing"):
         asyncio.run(reopened(folder))
-    tile.write_bytes(content)
+    bundle.write_bytes(content)
+    assert asyncio.run(reopened(folder)).mended
+    assert tile.read_bytes() == hashes
+
+
+def test_a_log_does_not_open_with_another_key(tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    write(folder, entries(3))
 
     async def with_another_key() -> None:
         store = Folder(folder)
