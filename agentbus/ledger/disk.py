@@ -150,17 +150,20 @@ class Disk:
 
     def remove(self, paths: Iterable[str]) -> None:
         """Takes files away, and folders of partial tiles that are empty then."""
-        for path in paths:
-            target = self.root / path
-            with suppress(FileNotFoundError):
-                target.unlink()
-            if target.parent.suffix == ".p":
-                with suppress(OSError):
-                    target.parent.rmdir()
+        with self._files, _failing(self.root):
+            for path in paths:
+                target = self.root / path
+                target.unlink(missing_ok=True)
+                if target.parent.suffix == ".p":
+                    with suppress(OSError):
+                        target.parent.rmdir()
 
     def paths(self) -> list[str]:
         """All files below the folder but its lock, in order."""
-        found = (path.relative_to(self.root).as_posix() for path in self.root.rglob("*") if path.is_file())
+        found: list[str] = []
+        for folder, _, names in os.walk(self.root):  # which passes over what is removed meanwhile
+            below = Path(folder).relative_to(self.root)
+            found += [(below / name).as_posix() for name in names]
         return sorted(path for path in found if path != LOCK)
 
     # -- the journal -----------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -71,8 +72,12 @@ class Reader:
         """Where a tile of the edge may lie by now."""
         yield place
         if place.width < WIDTH:
-            names = [path.name for path in (self.folder / place.path).parent.glob("[0-9]*") if path.name.isdecimal()]
-            yield from (place._replace(width=width) for width in sorted(map(int, names)) if width > place.width)
+            try:
+                names = os.listdir((self.folder / place.path).parent)
+            except OSError:
+                names = []
+            widths = sorted(int(name) for name in names if name.isdecimal())
+            yield from (place._replace(width=width) for width in widths if width > place.width)
             yield place._replace(width=WIDTH)
 
     def bundle(self, number: int) -> tuple[list[bytes], bool]:
