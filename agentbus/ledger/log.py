@@ -2,7 +2,7 @@
 
 Invariants: `append` returns when the records are durable; a checkpoint covers durable records only, and is written when
 all its tiles are; so a log that is opened again is at least as long as anything it has ever signed. `append` and `seal`
-may run beside one another, `append` not beside itself, `seal` not beside itself.
+may be called beside themselves and one another. What is in no tile yet is bounded: `append` seals when it is too much.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from .tiles import BUNDLE, WIDTH, Place, Tail, decode_bundle, edge, hashes_in, p
 
 KEPT_TILES = 256
 """Full tiles that are remembered, for proofs."""
+MAX_FILLED = 2048
+"""Full tiles and bundles that wait in memory for a checkpoint: of 262,144 records."""
 
 
 class Log:
@@ -47,6 +49,7 @@ class Log:
         self._being_written: dict[str, bytes] = {}
         self._tiles: OrderedDict[str, list[bytes]] = OrderedDict()
         self._turning = asyncio.Lock()
+        self._sealing = asyncio.Lock()
         check_key_name(signer.name)
 
     @property
@@ -128,6 +131,8 @@ class Log:
         longest = max(map(len, entries), default=0)
         if longest > self._store.max_entry:
             raise LedgerInvalid(f"a record of {longest} bytes: {self._store.max_entry} are allowed here")
+        if len(self._tail.filled) >= MAX_FILLED:
+            await self.seal()
         adding = asyncio.get_running_loop().create_task(self._add(entries), name=f"{self.origin}: append")
         adding.add_done_callback(_look_at)
         return await asyncio.shield(adding)  # what is in the journal is in the tree, whoever waits for it or doesn't
@@ -146,6 +151,10 @@ class Log:
         Raises:
             StorageFailed: it may be tried again.
         """
+        async with self._sealing:
+            return await self._seal()
+
+    async def _seal(self) -> Note:
         async with self._turning:
             if self.note is not None and self.checkpoint is not None and self.checkpoint.size == self._tail.size:
                 return self.note
