@@ -278,6 +278,20 @@ async def test_whoever_gives_up_waiting_breaks_nothing(tmp_path: Path) -> None:
     assert verify(folder, [LOG_KEY]).findings == ()
 
 
+async def test_what_waits_for_a_checkpoint_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agentbus.ledger.log.MAX_FILLED", 4)
+    store = Folder(tmp_path / "log", sync=False)
+    await store.open()
+    log = Log(store, LOG)
+    await log.open()
+    for first in range(0, 1500, 100):
+        await log.append(entries(100, first))
+    assert log.checkpoint is not None
+    assert log.size - log.checkpoint.size < 700, "two tiles and two bundles, and what is in none"
+    await store.close()
+    assert verify(tmp_path / "log", [LOG_KEY]).ok
+
+
 # -- checkpoints and proofs, over any store ----------------------------------------------------------------------------
 
 
