@@ -69,7 +69,7 @@ class EscrowClient:
         speaker: a `Context` or a `Node`.
         ledger: its name.
         timeout_s: seconds that a call may take, over all attempts.
-        attempt_s: seconds that the writer has to answer one.
+        attempt_s: seconds that the writer has to answer the first attempt; doubled with each that it does not.
     """
 
     def __init__(
@@ -160,12 +160,15 @@ class EscrowClient:
         """The writer's answer, however often it has to be asked."""
         time = asyncio.get_running_loop().time
         deadline, pause, why = time() + self.timeout_s, PAUSE_S, "the time was over"
+        attempt_s = self.attempt_s
         while (left := deadline - time()) > 0:
             writer = self._writer
             try:
                 writer = writer or await self._find(min(left, self.attempt_s))
-                reply = await self._speaker.request(question, kind, to=writer, timeout_s=min(left, self.attempt_s))
+                reply = await self._speaker.request(question, kind, to=writer, timeout_s=min(left, attempt_s))
             except (NoResponders, DeadlineExceeded, Busy, NotConnected, StorageFailed, TooFewReplies) as error:
+                if isinstance(error, DeadlineExceeded):
+                    attempt_s *= 2  # a writer that has too much to do is not to get it again and again
                 why, other = f"{type(error).__name__}: {error}", ""
             else:
                 if not isinstance(reply, EscrowReply) or not reply.HasField("again"):

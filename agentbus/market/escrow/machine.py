@@ -51,13 +51,6 @@ class Submit:
 
 
 @dataclass(frozen=True, slots=True)
-class Withdraw:
-    """Nobody waits for that answer any more: what is not under way yet is not done."""
-
-    ticket: int
-
-
-@dataclass(frozen=True, slots=True)
 class Fetched:
     """What stands under the keys that were asked for: its revision, 0 for nothing, and the record."""
 
@@ -83,7 +76,7 @@ class Unanswered:
     why: str
 
 
-Event = Submit | Withdraw | Tick | Fetched | Committed | Conflicted | Unanswered
+Event = Submit | Tick | Fetched | Committed | Conflicted | Unanswered
 
 # -- effects -------------------------------------------------------------------------------------------------------
 
@@ -192,9 +185,6 @@ class LedgerMachine:
         match event:
             case Submit():
                 return self._submit(event)
-            case Withdraw():
-                self._queue.pop(event.ticket, None)
-                return []
             case Tick():
                 return self._go(now)
             case Fetched():

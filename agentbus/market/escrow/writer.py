@@ -31,7 +31,6 @@ from .machine import (
     LedgerMachine,
     Submit,
     Unanswered,
-    Withdraw,
 )
 from .model import Command, Receipt, Record
 
@@ -80,7 +79,8 @@ class Writer:
         return self._machine.deposed or bool(self._over)
 
     async def do(self, transaction: str, by: str, command: Command) -> Outcome:
-        """Has a command done; returns when it is committed, or refused.
+        """Has a command done; returns when it is committed, or refused. It is done, too, when nobody waits any more:
+        who asks again with the same id finds it done.
 
         Raises:
             Busy: it was not begun: too many wait, or this writer is deposed.
@@ -90,17 +90,10 @@ class Writer:
             raise Busy(self._over)
         ticket = next(self._tickets)
         future = self._waiting[ticket] = asyncio.get_running_loop().create_future()
-        try:
-            self._carry_out(
-                self._machine.handle(
-                    Submit(ticket=ticket, transaction=transaction, by=by, command=command), self._clock()
-                )
-            )
-            self._wake.set()
-            return await future
-        finally:
-            if self._waiting.pop(ticket, None) is not None:
-                self._machine.handle(Withdraw(ticket), self._clock())
+        submit = Submit(ticket=ticket, transaction=transaction, by=by, command=command)
+        self._carry_out(self._machine.handle(submit, self._clock()))
+        self._wake.set()
+        return await future
 
     async def run(self) -> None:
         """Until it is deposed, or the wire is closed. Who waits then is told so."""
