@@ -73,7 +73,7 @@ class EscrowClient:
     """
 
     def __init__(
-        self, speaker: Speaker, ledger: str = "escrow", *, timeout_s: float = 15.0, attempt_s: float = 1.0
+        self, speaker: Speaker, ledger: str = "escrow", *, timeout_s: float = 15.0, attempt_s: float = 0.5
     ) -> None:
         self.ledger = ledger
         self.timeout_s = timeout_s

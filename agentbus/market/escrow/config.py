@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ...errors import ConfigurationError
-from ...storage.leases import LeaseConfig
+from ...storage.leases.config import LeaseConfig
 from ...transport import MAX_BATCH
 
 RECORDS = 4
