@@ -6,6 +6,9 @@ its seed comes out by `reveal_seed` only, by name.
 Reference: nats-architecture-and-design, ADR-14 (JWT libraries and NKEYs); RFC 8032.
 """
 
+# nkeys leaves its types open.
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import os
@@ -71,17 +74,14 @@ class KeyPair:
     def from_seed(cls, text: str, kind: Kind = Kind.USER) -> Self:
         """From an NKEY seed, ``SU...`` for a user's. Raises `ConfigurationError`, which does not show it."""
         text = text.strip()
+        wrong = f"not a {kind.name.lower()}'s NKEY seed, or mistyped: it begins with S{kind.value}"
         try:
             prefix, raw = nkeys.decode_seed(text.encode())
             found = cls(bytes(raw), kind)
         except Exception:  # nkeys, base64 and PyNaCl each raise their own
-            raise ConfigurationError(
-                f"not an NKEY seed: one of a {kind.name.lower()} begins with S{kind.value}"
-            ) from None
+            raise ConfigurationError(wrong) from None
         if prefix != kind.prefix or found.reveal_seed() != text:  # nkeys does not look at the checksum
-            raise ConfigurationError(
-                f"not a {kind.name.lower()}'s NKEY seed, or mistyped: it begins with S{kind.value}"
-            )
+            raise ConfigurationError(wrong)
         return found
 
     @classmethod
@@ -160,7 +160,7 @@ def key_of(public: str, kind: Kind = Kind.USER) -> bytes:
         raw = b""
     if len(raw) != KEY_BYTES + 3 or raw[0] != kind.prefix or raw[-2:] != _checksum(raw[:-2]):
         raise ConfigurationError(
-            f"{public[:60]!r} is not the public NKEY of a {kind.name.lower()}: 56 letters, of which {kind.value} is the first"
+            f"{public[:60]!r} is not the public NKEY of a {kind.name.lower()}: 56 letters, the first of them {kind.value}"
         )
     return raw[1:-2]
 
