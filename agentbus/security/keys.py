@@ -160,7 +160,7 @@ def key_of(public: str, kind: Kind = Kind.USER) -> bytes:
         raw = b""
     if len(raw) != KEY_BYTES + 3 or raw[0] != kind.prefix or raw[-2:] != _checksum(raw[:-2]):
         raise ConfigurationError(
-            f"{public[:60]!r} is not the public NKEY of a {kind.name.lower()}: 56 letters, the first of them {kind.value}"
+            f"{public[:60]!r} is not the public NKEY of a {kind.name.lower()}: 56 letters, first {kind.value}"
         )
     return raw[1:-2]
 
