@@ -40,7 +40,7 @@ from .model import (
     Ticks,
 )
 from .order_book import Order, OrderBook, OrderSide
-from .reputation import Reputation, ReputationConfig
+from .reputation import Reputation, ReputationConfig, expected_gain
 from .sealed import SealedAuction, first_price, second_price
 
 __all__ = [
@@ -89,6 +89,7 @@ __all__ = [
     "assign",
     "audit",
     "commitment",
+    "expected_gain",
     "first_price",
     "second_price",
 ]
