@@ -1,0 +1,65 @@
+"""The work: counting primes, block by block; and how a cheat makes it up. Pure."""
+
+from __future__ import annotations
+
+from functools import cache
+from math import isqrt, log
+from random import Random
+
+from google.protobuf import json_format
+
+from .v1.compute_pb2 import Work
+
+BLOCK = 10_000
+"""Numbers in a block."""
+
+
+@cache
+def small(limit: int) -> tuple[int, ...]:
+    """The primes up to a limit."""
+    sieve = bytearray([1]) * (limit + 1)
+    for number in range(2, isqrt(limit) + 1):
+        if sieve[number]:
+            sieve[number * number :: number] = bytes(len(range(number * number, limit + 1, number)))
+    return tuple(number for number in range(2, limit + 1) if sieve[number])
+
+
+def count(block: int) -> int:
+    """How many primes there are in a block: the sieve of Eratosthenes, for a stretch of the numbers."""
+    first = block * BLOCK
+    sieve = bytearray([1]) * BLOCK
+    for prime in small(1 << (isqrt(first + BLOCK).bit_length())):
+        if prime * prime >= first + BLOCK:
+            break
+        start = max(prime * prime, -(-first // prime) * prime) - first
+        sieve[start::prime] = bytes(len(range(start, BLOCK, prime)))
+    return sum(sieve) - (2 if first == 0 else 0)  # 0 and 1 are none
+
+
+def made_up(block: int, rng: Random) -> int:
+    """A guess that looks right: by the prime number theorem a share of 1 / log(x) are primes, and a little chance."""
+    return max(0, round(BLOCK / log((block + 0.5) * BLOCK) + rng.gauss(0.0, 15.0)))
+
+
+def described(blocks: list[int]) -> str:
+    """A demand's `work`: as JSON, which people can read."""
+    return json_format.MessageToJson(Work(block=BLOCK, numbers=blocks), indent=None)
+
+
+def asked(work: str) -> list[int]:
+    """The blocks of a demand. Raises `ValueError` for anything else."""
+    try:
+        found = json_format.Parse(work, Work())
+    except json_format.ParseError as error:
+        raise ValueError(f"this is no work that can be done here: {error}") from None
+    if found.block != BLOCK or not found.numbers:
+        raise ValueError(f"blocks of {found.block} numbers: they have {BLOCK} here, and one block at least")
+    return list(found.numbers)
+
+
+def chance(wrong: int, units: int, sample: int) -> float:
+    """That a sample finds at least one that is wrong: ``1 - (1 - q)^s``.
+
+    That is for drawing one after the other and putting each back; without putting back, as buyers do it, a little more.
+    """
+    return 1.0 - (1.0 - wrong / units) ** sample
