@@ -25,13 +25,12 @@ from agentbus.market.agreements import (
     Instruct,
     Offer,
     Ruling,
-    Usage,
 )
 from agentbus.market.codec import Value, decode, encode
 from agentbus.wire.v1 import market_pb2 as words
 
 from .cast import ARBITER, OFFERS_S, SETTLE_S, WORK_S, WORTH, Clock
-from .primes import asked, count, described
+from .primes import count, described
 from .v1.compute_pb2 import (
     Counts,
     Decline,
@@ -45,11 +44,14 @@ from .v1.compute_pb2 import (
     TurnReply,
 )
 
-PATIENCE_S = 2.0
-GOOD, BAD, SILENT = 0.25, -1.0, -0.5
+PATIENCE_S = 1.0
+GOOD, BAD, SILENT = 0.1, -1.0, -0.5
 """What a buyer tells of a provider: a sample without a fault proves a little, one that was caught proves all."""
 NEWCOMER = 0.5
 """The chance that a provider is given of whom nothing was ever told. One that has lost all trust has none."""
+TRIAL = 0.1
+"""The share of jobs that go to the cheapest of those of whom nothing was ever told: else nobody would ever be known who
+is not the cheapest."""
 ATTEMPTS = 3
 """Providers that a job is given to, one after the other, when they die."""
 S = AgreementState
@@ -76,7 +78,7 @@ class Lab(Agent):
         blocks: which, the first first.
         ledger: the escrow ledger's name.
         clock: the market's time.
-        seed: of its samples. A buyer who means it draws them by `secrets`, when the answers are there.
+        seed: of its trials and samples. A buyer who means it draws samples by `secrets`, when the answers are there.
         sample: how many answers of a job it checks.
         patience_s: how long it waits for offers, and for results.
 
@@ -170,9 +172,9 @@ class Lab(Agent):
         self._todo.extendleft(block for block in reversed(blocks) if block not in self.answers)
         return TurnReply()
 
-    async def _died(self, id: str, blocks: list[int], ctx: Context) -> bool:
+    async def _died(self, name: str, blocks: list[int], ctx: Context) -> bool:
         """One demand, to its end; whether it has to be made again, as a provider took it and was not heard of again."""
-        now, deal = self._clock(), self._demanded(id, blocks, ctx)
+        now, deal = self._clock(), self._demanded(name, blocks, ctx)
         demand = deal.demand
         await ctx.publish(encode(demand))
         if not await self._until(lambda: self._answered >= self._known.keys() - self._silent):
@@ -180,9 +182,9 @@ class Lab(Agent):
         if (offer := await self._choice(deal, ctx)) is None:
             deal.handle(Tick(), demand.offers_until_s)
             return False
-        acceptance = Acceptance(demand=id, provider=offer.provider)
+        acceptance = Acceptance(demand=name, provider=offer.provider)
         await self._do(deal.handle(acceptance, now), ctx)
-        deal.handle(Escrowed(demand=id, hold=deal.hold), now)
+        deal.handle(Escrowed(demand=name, hold=deal.hold), now)
         await ctx.publish(encode(acceptance))
         if await self._until(lambda: deal.state is not S.AGREED):
             await self._check(deal, blocks, ctx)
@@ -193,11 +195,11 @@ class Lab(Agent):
         units = deal.usage.units if deal.usage is not None else 0
         died = deal.state is S.EXPIRED
         satisfaction = SILENT if died else GOOD if deal.paid == units * offer.price else BAD
-        rating = RatingRequest(demand=id, provider=offer.provider, satisfaction=satisfaction)
+        rating = RatingRequest(demand=name, provider=offer.provider, satisfaction=satisfaction)
         await ctx.request(rating, RatingReply, to=ARBITER)
         entry = Deal(
             round=self._clock.round,
-            demand=id,
+            demand=name,
             buyer=ctx.me,
             provider=offer.provider,
             price=offer.price,
@@ -208,10 +210,10 @@ class Lab(Agent):
         self.deals.append(entry)
         return died
 
-    def _demanded(self, id: str, blocks: list[int], ctx: Context) -> Agreement:
+    def _demanded(self, name: str, blocks: list[int], ctx: Context) -> Agreement:
         now = self._clock()
         demand = Demand(
-            id=id,
+            id=name,
             buyer=ctx.me,
             account=ctx.me,
             work=described(blocks),
@@ -235,31 +237,34 @@ class Lab(Agent):
             """Whoever has lost all trust gains nobody anything."""
             return believing(bid) if trust.get(bid.bidder, 0.0) > 0.0 or bid.bidder not in rated else 0.0
 
-        offers = [deal.offers[name] for name in sorted(deal.offers)]  # which came first is not to matter
-        ranked, _ = best(score).rank([Bid(bidder=offer.provider, bid=offer.price) for offer in offers], WORTH)
-        if not ranked or score(ranked[0].bid) <= 0.0:
-            return None
-        return deal.offers[ranked[0].bid.bidder]
+        bids = [Bid(bidder=name, bid=deal.offers[name].price) for name in sorted(deal.offers)]  # not as they came
+        unknown = [bid for bid in bids if bid.bidder not in rated]
+        if unknown and self._chance(f"{deal.demand.id} trial").random() < TRIAL:
+            bids = unknown
+        ranked, _ = best(score).rank(bids, WORTH)
+        return deal.offers[ranked[0].bid.bidder] if ranked and score(ranked[0].bid) > 0.0 else None
 
     async def _check(self, deal: Agreement, blocks: list[int], ctx: Context) -> None:
         """Does a sample again; pays, or has the arbiter decide."""
         assert deal.usage is not None
-        id, now = deal.demand.id, self._clock()
+        name, now = deal.demand.id, self._clock()
         counts = list(Counts.FromString(deal.usage.evidence).counts)
-        rng = Random(f"{self._seed} {ctx.me} {id} sample")
-        sample = rng.sample(range(len(blocks)), min(self._sample, len(blocks)))
+        sample = self._chance(f"{name} sample").sample(range(len(blocks)), min(self._sample, len(blocks)))
         whole = len(counts) == len(blocks) == deal.usage.units
         if whole and all(count(blocks[place]) == counts[place] for place in sample):
-            await self._do(deal.handle(Approval(demand=id), now), ctx)
+            await self._do(deal.handle(Approval(demand=name), now), ctx)
             self.answers |= zip(blocks, counts, strict=True)
-            await ctx.publish(encode(Approval(demand=id)))
+            await ctx.publish(encode(Approval(demand=name)))
             return
-        contest = Contest(demand=id, by=ctx.me, reason="an answer of the sample is wrong")
+        contest = Contest(demand=name, by=ctx.me, reason="an answer of the sample is wrong")
         await self._do(deal.handle(contest, now), ctx)
         await ctx.publish(encode(contest))
         ruling = decode(await ctx.request(encode(contest), words.Ruling, to=ARBITER))
         assert isinstance(ruling, Ruling)
         deal.handle(ruling, now)
+
+    def _chance(self, of: str) -> Random:
+        return Random(f"{self._seed} {of}")
 
     async def _do(self, effects: list[AgreementEffect], ctx: Context) -> None:
         for effect in effects:

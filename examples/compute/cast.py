@@ -63,6 +63,6 @@ PROVIDERS = (
     Provider(name="bob", price=11),
     Provider(name="cleo", price=11, dies=18),
     Provider(name="dan", price=12, late=5),
-    Provider(name="eve", price=7, fakes=0.5),
-    Provider(name="fritz", price=8, fakes=0.2),
+    Provider(name="eve", price=7, fakes=0.25),
+    Provider(name="fritz", price=8, fakes=0.1),
 )

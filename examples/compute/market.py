@@ -20,9 +20,9 @@ from .provider import Seller
 from .v1.compute_pb2 import TrustReply, TrustRequest, Turn, TurnReply
 
 REALM = "compute"
-ROUNDS, SAMPLE = 40, 5
-STRETCH = 3_000
-"""Blocks that a buyer has to count: lab-1 from 0, lab-2 from thirty millions, lab-3 from sixty."""
+ROUNDS, SAMPLE = 40, 3
+STRETCH = 1_500
+"""Blocks that a buyer has to count: lab-1 from 0, lab-2 from fifteen millions, lab-3 from thirty."""
 MOST_ROUNDS = STRETCH // UNITS
 
 
@@ -70,6 +70,7 @@ class Story:
         off: primes that the buyers have counted, less those that there are.
         expected: disputes to be expected of deals with wrong answers, by ``1 - (1 - q)^s``.
         false: deals with wrong answers.
+        undetected: how many wrong answers were paid for, by demand.
         books: what the auditor has found.
     """
 
@@ -86,6 +87,7 @@ class Story:
     off: int
     expected: float
     false: int
+    undetected: dict[str, int]
     books: Audit
 
     @property
@@ -115,9 +117,7 @@ class Market:
         self.ledger = f"run-{token_hex(4)}"  # a broker may have the ledgers of earlier runs
         self.sellers: dict[str, list[Seller]] = {kind.name: [] for kind in PROVIDERS}
         self.labs = {
-            name: Lab(
-                range(place * STRETCH, (place + 1) * STRETCH), self.ledger, self.clock, seed, sample, patience_s
-            )
+            name: Lab(range(place * STRETCH, (place + 1) * STRETCH), self.ledger, self.clock, seed, sample, patience_s)
             for place, name in enumerate(BUYERS)
         }
         self._seed = seed
@@ -188,7 +188,9 @@ async def live(seed: int, rounds: int, sample: int, url: str, *, patience_s: flo
 def _told(market: Market, seed: int, rounds: int, sample: int, trust: dict[str, list[float]], books: Audit) -> Story:
     deals = [deal for lab in market.labs.values() for deal in lab.deals]
     deals.sort(key=lambda deal: (deal.round, (BUYERS.index(deal.buyer) - deal.round) % len(BUYERS), deal.demand))
-    made_up = {demand: lies for each in market.sellers.values() for seller in each for demand, lies in seller.faked.items()}
+    made_up = {
+        demand: lies for each in market.sellers.values() for seller in each for demand, lies in seller.faked.items()
+    }
     answers = {block: found for lab in market.labs.values() for block, found in lab.answers.items()}
     off = {block: found - count(block) for block, found in answers.items()}
     wrong = {
@@ -198,7 +200,9 @@ def _told(market: Market, seed: int, rounds: int, sample: int, trust: dict[str, 
         for deal in deals
     }
     accounts = {
-        name: _account(name, [deal for deal in deals if deal.provider == name], made_up, books, each[-1] if each else 0.0)
+        name: _account(
+            name, [deal for deal in deals if deal.provider == name], made_up, books, each[-1] if each else 0.0
+        )
         for name, each in trust.items()
     }
     return Story(
@@ -215,6 +219,7 @@ def _told(market: Market, seed: int, rounds: int, sample: int, trust: dict[str, 
         off=sum(off.values()),
         expected=sum(chance(wrong[deal.demand], deal.units, sample) for deal in deals if deal.units),
         false=sum(map(bool, wrong.values())),
+        undetected={deal.demand: wrong[deal.demand] for deal in deals if deal.state is AgreementState.SETTLED},
         books=books,
     )
 

@@ -26,10 +26,10 @@ def small(limit: int) -> tuple[int, ...]:
 
 def count(block: int) -> int:
     """How many primes there are in a block: the sieve of Eratosthenes, for a stretch of the numbers."""
-    first = block * BLOCK
+    first, end = block * BLOCK, (block + 1) * BLOCK
     sieve = bytearray([1]) * BLOCK
-    for prime in small(1 << (isqrt(first + BLOCK).bit_length())):
-        if prime * prime >= first + BLOCK:
+    for prime in small(1 << isqrt(end).bit_length()):
+        if prime * prime >= end:
             break
         start = max(prime * prime, -(-first // prime) * prime) - first
         sieve[start::prime] = bytes(len(range(start, BLOCK, prime)))

@@ -57,10 +57,10 @@ class Seller(Agent):
         """Offers, unless it has a job in this round."""
         demand, now = decode(message), self._clock()
         assert isinstance(demand, Demand)
-        for id, deal in list(self._deals.items()):
+        for name, deal in list(self._deals.items()):
             deal.handle(Tick(), now)
             if deal.next_deadline() is None:
-                del self._deals[id]
+                del self._deals[name]
         if self._busy == self._clock.round or demand.arbiter != ARBITER:
             await ctx.publish(Decline(demand=demand.id))
             return
