@@ -16,9 +16,8 @@ from agentbus.market.escrow import HoldState
 from agentbus.wire.v1 import market_pb2 as words
 
 from .cast import BUYERS, Clock
-from .primes import asked, count
+from .primes import answers, asked, count
 from .v1.compute_pb2 import (
-    Counts,
     JoinReply,
     JoinRequest,
     RatingReply,
@@ -76,8 +75,8 @@ class Arbiter(Agent):
         held = await escrow.held(f"{demand.id}-hold")
         if held is None or (held.payer, held.payee, held.state) != (ctx.sender, usage.provider, HoldState.DISPUTED):
             raise Refused(f"demand {demand.id!r}: {ctx.sender} has no dispute with {usage.provider} in the ledger")
-        blocks, counts = asked(demand.work), Counts.FromString(usage.evidence).counts
-        right = sum(count(block) == found for block, found in zip(blocks, counts, strict=False))
+        done = zip(asked(demand.work), answers(usage.evidence), strict=False)
+        right = min(usage.units, sum(count(block) == found for block, found in done))
         price = held.amount // demand.units
         await escrow.resolve(f"{demand.id}-resolve", held.id, right * price)
         ruling = words.Ruling(demand=demand.id, units=right)

@@ -30,9 +30,8 @@ from agentbus.market.codec import Value, decode, encode
 from agentbus.wire.v1 import market_pb2 as words
 
 from .cast import ARBITER, OFFERS_S, SETTLE_S, WORK_S, WORTH, Clock
-from .primes import count, described
+from .primes import answers, count, described
 from .v1.compute_pb2 import (
-    Counts,
     Decline,
     JoinReply,
     JoinRequest,
@@ -248,7 +247,7 @@ class Lab(Agent):
         """Does a sample again; pays, or has the arbiter decide."""
         assert deal.usage is not None
         name, now = deal.demand.id, self._clock()
-        counts = list(Counts.FromString(deal.usage.evidence).counts)
+        counts = answers(deal.usage.evidence)
         sample = self._chance(f"{name} sample").sample(range(len(blocks)), min(self._sample, len(blocks)))
         whole = len(counts) == len(blocks) == deal.usage.units
         if whole and all(count(blocks[place]) == counts[place] for place in sample):

@@ -7,8 +7,9 @@ from math import isqrt, log
 from random import Random
 
 from google.protobuf import json_format
+from google.protobuf.message import DecodeError
 
-from .v1.compute_pb2 import Work
+from .v1.compute_pb2 import Counts, Work
 
 BLOCK = 10_000
 """Numbers in a block."""
@@ -55,6 +56,19 @@ def asked(work: str) -> list[int]:
     if found.block != BLOCK or not found.numbers:
         raise ValueError(f"blocks of {found.block} numbers: they have {BLOCK} here, and one block at least")
     return list(found.numbers)
+
+
+def evidence(counts: list[int]) -> bytes:
+    """Answers, as usage has them."""
+    return Counts(counts=counts).SerializeToString()
+
+
+def answers(found: bytes) -> list[int]:
+    """What usage tells; nothing, when it can't be read."""
+    try:
+        return list(Counts.FromString(found).counts)
+    except DecodeError:
+        return []
 
 
 def chance(wrong: int, units: int, sample: int) -> float:

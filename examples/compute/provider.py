@@ -13,8 +13,8 @@ from agentbus.market.codec import Value, decode, encode
 from agentbus.wire.v1 import market_pb2 as words
 
 from .cast import ARBITER, BUYERS, Clock, Provider
-from .primes import asked, count, made_up
-from .v1.compute_pb2 import Counts, Decline, JoinReply, JoinRequest
+from .primes import asked, count, evidence, made_up
+from .v1.compute_pb2 import Decline, JoinReply, JoinRequest
 
 
 class Seller(Agent):
@@ -61,7 +61,7 @@ class Seller(Agent):
             deal.handle(Tick(), now)
             if deal.next_deadline() is None:
                 del self._deals[name]
-        if self._busy == self._clock.round or demand.arbiter != ARBITER:
+        if self._busy == self._clock.round or demand.arbiter != ARBITER or not _possible(demand):
             await ctx.publish(Decline(demand=demand.id))
             return
         price = self.kind.price + self._chance(demand.id).randint(0, 2)
@@ -96,8 +96,7 @@ class Seller(Agent):
         deal.handle(Escrowed(demand=demand.id, hold=deal.hold), now)
         self._busy = self._clock.round
         counts = await self._counted(demand)
-        evidence = Counts(counts=counts).SerializeToString()
-        usage = Usage(demand=demand.id, provider=ctx.me, units=len(counts), evidence=evidence)
+        usage = Usage(demand=demand.id, provider=ctx.me, units=len(counts), evidence=evidence(counts))
         deal.handle(usage, now)
         await ctx.publish(encode(usage))
 
@@ -135,3 +134,10 @@ class Seller(Agent):
 
     def _chance(self, of: str) -> Random:
         return Random(f"{self._seed} {self.kind.name} {of}")
+
+
+def _possible(demand: Demand) -> bool:
+    try:
+        return len(asked(demand.work)) == demand.units
+    except ValueError:
+        return False

@@ -1,0 +1,283 @@
+"""The market of compute: no cent is lost, who is honest is paid for what it did, and who cheats loses its work."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from random import Random
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from agentbus import Node, Refused
+from agentbus.market import EscrowClient, EscrowLedger
+from agentbus.market.agreements import Acceptance, AgreementState, Contest, Demand, Usage
+from agentbus.market.codec import encode
+from agentbus.market.escrow import HoldState
+from agentbus.wire.v1.market_pb2 import Ruling
+from examples.compute import market, provider
+from examples.compute.__main__ import document, main
+from examples.compute.arbiter import Arbiter
+from examples.compute.buyer import Deal
+from examples.compute.cast import ARBITER, BANK, BUYERS, LEDGER, PROVIDERS, UNITS, Clock
+from examples.compute.market import Story, live
+from examples.compute.primes import BLOCK, answers, asked, chance, count, described, evidence, made_up
+from examples.compute.v1.compute_pb2 import RatingReply, RatingRequest, TrustReply, TrustRequest
+from tests.examples.programs import run
+from tests.nats_server import NatsServer
+from tests.virtual_loop import run_virtually
+
+HERE = "memory://compute-tests"
+ROUNDS = 30
+HONEST = [kind.name for kind in PROVIDERS if kind.honest]
+CHEATS = [kind.name for kind in PROVIDERS if not kind.honest]
+S = AgreementState
+
+
+def lived(seed: int, rounds: int, sample: int = 3) -> Story:
+    """A run in virtual time: a machine that stalls makes nobody silent."""
+    stories: list[Story] = []
+
+    async def go() -> None:
+        stories.append(await live(seed, rounds, sample, HERE))
+
+    run_virtually(go())
+    return stories[0]
+
+
+@pytest.fixture(scope="module", params=[1, 2])
+def story(request: pytest.FixtureRequest) -> Story:
+    return lived(request.param, ROUNDS)
+
+
+# -- the work ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_primes_are_those_of_the_tables() -> None:
+    assert sum(map(count, range(100))) == 78_498, "below a million"
+    assert sum(map(count, range(4_000, 4_003))) == sum(_prime(number) for number in range(40_000_001, 40_030_000, 2))
+
+
+def _prime(number: int) -> bool:
+    return all(number % divisor for divisor in range(3, 6_326, 2))
+
+
+def test_what_is_made_up_looks_right_and_is_not() -> None:
+    rng = Random(1)
+    blocks = range(50, 250)
+    guesses = [made_up(block, rng) for block in blocks]
+    assert all(abs(guess / count(block) - 1) < 0.12 for block, guess in zip(blocks, guesses, strict=True))
+    assert sum(guess == count(block) for block, guess in zip(blocks, guesses, strict=True)) < 20
+
+
+def test_work_and_answers_are_read_back() -> None:
+    assert asked(described([3, 1, 4])) == [3, 1, 4]
+    assert answers(evidence([15, 92])) == [15, 92]
+    assert answers(b"\xff\xff") == []
+    for wrong in ("primes, please", "{}", '{"block": 7, "numbers": [1]}', f'{{"block": {BLOCK}}}'):
+        with pytest.raises(ValueError):
+            asked(wrong)
+
+
+def test_the_chance_of_catching_is_that_of_drawing() -> None:
+    rng, tries = Random(2), 20_000
+    seen = sum(any(rng.random() < 0.1 for _ in range(3)) for _ in range(tries)) / tries
+    assert chance(2, 20, 3) == pytest.approx(0.271)
+    assert seen == pytest.approx(chance(2, 20, 3), abs=0.015)
+    assert (chance(0, 20, 3), chance(20, 20, 1), chance(5, 20, 0)) == (0, 1, 0)
+
+
+# -- the market --------------------------------------------------------------------------------------------------------
+
+
+def test_no_cent_is_lost_and_none_comes_from_nowhere(story: Story) -> None:
+    assert story.books.sound, story.books.problems
+    assert story.conserved
+    assert all(hold.balance == 0 for hold in story.books.holds.values()), "nothing stays in escrow"
+    assert len(story.books.holds) == len(story.deals)
+    for deal in story.deals:
+        hold = story.books.holds[f"{deal.demand}-hold"]
+        assert (hold.payer, hold.payee, hold.paid) == (deal.buyer, deal.provider, deal.paid)
+        assert hold.amount == UNITS * deal.price
+
+
+def test_who_is_honest_is_paid_exactly_for_what_it_did(story: Story) -> None:
+    for name in HONEST:
+        account = story.accounts[name]
+        assert (account.lost, account.faked, account.refused) == (0, 0, 0)
+        assert account.paid == account.units
+        assert account.income == sum(deal.units * deal.price for deal in story.deals if deal.provider == name)
+
+
+def test_nobody_is_paid_for_what_was_found_to_be_made_up(story: Story) -> None:
+    disputed = [deal for deal in story.deals if deal.state is S.RESOLVED]
+    assert disputed
+    kinds = {kind.name: kind for kind in PROVIDERS}
+    for deal in disputed:
+        assert deal.provider in CHEATS
+        lies = round(kinds[deal.provider].fakes * UNITS)
+        lucky = deal.paid // deal.price - (UNITS - lies)  # guesses that were right
+        assert 0 <= lucky < lies
+        assert story.books.holds[f"{deal.demand}-hold"].state is HoldState.RESOLVED
+    for name in CHEATS:
+        account = story.accounts[name]
+        assert account.paid == account.units - account.refused
+        assert account.refused <= account.faked
+
+
+def test_who_cheats_loses_its_trust_and_then_its_work(story: Story) -> None:
+    for name in CHEATS:
+        account = story.accounts[name]
+        assert account.jobs > 0, "it asks for less, and wins at first"
+        assert account.lost > 0
+        assert account.last is not None
+        assert account.last < ROUNDS * 2 / 3
+        assert account.trust < min(story.accounts[other].trust for other in HONEST)
+    assert story.lost <= story.false
+
+
+def test_who_dies_is_replaced_and_the_money_comes_back(story: Story) -> None:
+    (dead,) = [deal for deal in story.deals if deal.state is S.EXPIRED]
+    assert (dead.provider, dead.units, dead.paid) == ("cleo", 0, 0)
+    assert story.books.holds[f"{dead.demand}-hold"].state is HoldState.REFUNDED
+    (other,) = [deal for deal in story.deals if deal.demand == dead.demand[:-1] + "1"]
+    assert other.provider != "cleo"
+    assert (other.round, other.units, other.state) == (dead.round, UNITS, S.SETTLED)
+    assert all(deal.provider != "cleo" for deal in story.deals if dead.round < deal.round < dead.round + 10)
+
+
+def test_an_offer_that_comes_late_is_refused_and_its_maker_stays(story: Story) -> None:
+    assert story.late == 1
+    assert any(deal.provider == "dan" and deal.round > 5 for deal in story.deals)
+
+
+def test_who_checks_nothing_pays_for_everything_and_who_checks_all_for_what_is_right() -> None:
+    blind, careful = lived(1, 6, sample=0), lived(1, 6, sample=UNITS)
+    assert (blind.lost, blind.expected) == (0, 0)
+    assert sum(blind.accounts[name].jobs for name in CHEATS) == 12, "they are the cheapest, each round"
+    assert blind.wrong == sum(account.faked for account in blind.accounts.values()) - _lucky(blind) > 0
+    assert careful.wrong == careful.off == 0
+    assert careful.lost == careful.false == careful.expected > 0
+
+
+def _lucky(story: Story) -> int:
+    return sum(account.faked for account in story.accounts.values()) - sum(story.undetected.values())
+
+
+def told(story: Story) -> dict[str, Any]:
+    return document(story)
+
+
+def test_the_same_seed_the_same_story_and_another_another() -> None:
+    first, again, other = [lived(seed, 8) for seed in (5, 5, 6)]
+    assert told(first) == told(again)
+    assert told(first)["deals"] != told(other)["deals"]
+
+
+async def test_on_a_broker_it_is_the_same(broker: NatsServer) -> None:
+    here, there = [await live(3, 4, 3, url, patience_s=15.0) for url in (HERE, broker.url)]
+    assert told(here) == told(there)
+    assert there.conserved
+
+
+# -- the hard cases ----------------------------------------------------------------------------------------------------
+
+
+def test_usage_that_never_comes_or_is_too_short_is_not_paid(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def lazy(self: provider.Seller, demand: Demand) -> list[int]:
+        blocks = asked(demand.work)
+        if self.kind.name == "eve":
+            return [count(block) for block in blocks[:5]]  # right, but a part
+        return [*map(count, blocks), 7]  # more than was agreed: no usage
+
+    monkeypatch.setattr(provider.Seller, "_counted", lazy)
+    found = lived(1, 1)
+    assert found.conserved
+    states = {deal.provider: (deal.state, deal.paid) for deal in found.deals}
+    assert states.pop("eve") == (S.RESOLVED, 5 * _price(found.deals, "eve"))
+    assert states
+    assert set(states.values()) == {(S.EXPIRED, 0)}
+
+
+def _price(deals: list[Deal], name: str) -> int:
+    return next(deal.price for deal in deals if deal.provider == name)
+
+
+async def test_the_arbiter_believes_the_ledger_and_not_a_tale() -> None:
+    clock = Clock()
+    lab, rival = BUYERS[:2]
+    async with (
+        Node(HERE, realm="court", agents={LEDGER: EscrowLedger("court", issuer=BANK, clock=clock)}),
+        Node(HERE, realm="court", name=BANK) as bank,
+        Node(HERE, realm="court", agents={ARBITER: Arbiter("court", clock)}),
+        Node(HERE, realm="court", name=lab) as buyer,
+        Node(HERE, realm="court", name=rival) as other,
+        Node(HERE, realm="court", name="ada") as ada,
+    ):
+        escrow = {node.name: EscrowClient(node, "court") for node in (bank, buyer, other, ada)}
+        for name in (lab, "ada"):
+            await escrow[name].open(f"{name}-opens", name)
+        await escrow[BANK].transfer("funds", BANK, lab, 100)
+        blocks = [1, 2]
+        demand = Demand(
+            id="d", buyer=lab, account=lab, work=described(blocks), units=2, price=9, offers_until_s=1, work_until_s=2,
+            settle_until_s=3, arbiter=ARBITER,
+        )  # fmt: skip
+        await buyer.publish(encode(demand))
+        await escrow[lab].hold("d-hold", lab, "ada", 10, for_s=9, arbiter=ARBITER)
+        await ada.publish(encode(Acceptance(demand="d", provider="ada")))
+        await other.publish(encode(Usage(demand="d", provider="ada", units=2, evidence=evidence([0, 0]))))  # a forgery
+        await ada.publish(encode(Usage(demand="d", provider="ada", units=2, evidence=evidence([count(1), 7]))))
+        contest = encode(Contest(demand="d", by=lab))
+        with pytest.raises(Refused, match="has no dispute with ada in the ledger"):
+            await buyer.request(contest, Ruling, to=ARBITER)
+        await escrow[lab].dispute("d-dispute", "d-hold")
+        with pytest.raises(Refused, match=f"{rival} has no dispute"):
+            await other.request(contest, Ruling, to=ARBITER)
+        ruling = await buyer.request(contest, Ruling, to=ARBITER)
+        assert ruling == Ruling(demand="d", units=1)
+        assert (await escrow[lab].balance(lab), await escrow[lab].balance("ada")) == (95, 5)
+
+        slander = RatingRequest(demand="d", provider="ada", satisfaction=-1.0)
+        assert not (await other.request(slander, RatingReply, to=ARBITER)).counts
+        assert (await buyer.request(slander, RatingReply, to=ARBITER)).counts
+        assert not (await buyer.request(slander, RatingReply, to=ARBITER)).counts, "once"
+        assert list((await buyer.request(TrustRequest(), TrustReply, to=ARBITER)).rated) == ["ada"]
+
+
+# -- the program -------------------------------------------------------------------------------------------------------
+
+
+def test_what_it_prints_writes_and_draws(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["--rounds", "4", "--json", str(tmp_path / "it.json"), "--svg", str(tmp_path / "it.svg")]
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    figures = json.loads((tmp_path / "it.json").read_text())
+    drawn = " ".join(ElementTree.fromstring((tmp_path / "it.svg").read_text()).itertext())
+    for name, account in figures["providers"].items():
+        assert name in out
+        assert name in drawn
+        assert f"{account['income'] / 100:.2f}" in out
+        assert f"{account['income'] / 100:.2f}" in drawn
+    assert f"{figures['expected']:.1f} of them" in out
+    assert "the ledger is sound" in out
+    monkeypatch.setattr(market, "FUNDS", 1)  # of which the ledger knows nothing
+    assert not lived(1, 1).conserved
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--rounds", "0"], "--rounds 0: use 1 to 75"),
+        (["--sample", "21"], "--sample 21: use 0 to 20"),
+        (["--patience", "0"], "--patience 0: use 0.01 to 30 seconds"),
+        (["--svg", "/nowhere/it.svg"], "there is no folder /nowhere"),
+    ],
+)
+def test_what_makes_no_sense_is_told_at_once(words: list[str], says: str, tmp_path: Path) -> None:
+    done = run("examples.compute", *words, home=tmp_path)
+    assert done.status == 2
+    assert says in done.err
