@@ -78,6 +78,7 @@ def document(story: Story) -> dict[str, Any]:
         "off": story.off,
         "false": story.false,
         "expected": story.expected,
+        "exact": story.exact,
         "sound": story.conserved,
     }
 

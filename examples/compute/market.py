@@ -15,7 +15,7 @@ from agentbus.market.escrow import Audit
 from .arbiter import Arbiter
 from .buyer import PATIENCE_S, Deal, Lab
 from .cast import ARBITER, BANK, BUYERS, FUNDS, LEDGER, PROVIDERS, UNITS, Clock
-from .primes import chance, count
+from .primes import chance, count, exact_chance
 from .provider import Seller
 from .v1.compute_pb2 import TrustReply, TrustRequest, Turn, TurnReply
 
@@ -69,6 +69,7 @@ class Story:
         wrong: how many of these are wrong.
         off: primes that the buyers have counted, less those that there are.
         expected: disputes to be expected of deals with wrong answers, by ``1 - (1 - q)^s``.
+        exact: the same, as no answer is drawn twice.
         false: deals with wrong answers.
         undetected: how many wrong answers were paid for, by demand.
         books: what the auditor has found.
@@ -86,6 +87,7 @@ class Story:
     wrong: int
     off: int
     expected: float
+    exact: float
     false: int
     undetected: dict[str, int]
     books: Audit
@@ -218,6 +220,7 @@ def _told(market: Market, seed: int, rounds: int, sample: int, trust: dict[str, 
         wrong=sum(map(bool, off.values())),
         off=sum(off.values()),
         expected=sum(chance(wrong[deal.demand], deal.units, sample) for deal in deals if deal.units),
+        exact=sum(exact_chance(wrong[deal.demand], deal.units, sample) for deal in deals if deal.units),
         false=sum(map(bool, wrong.values())),
         undetected={deal.demand: wrong[deal.demand] for deal in deals if deal.state is AgreementState.SETTLED},
         books=books,

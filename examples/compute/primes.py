@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from math import isqrt, log
+from math import comb, isqrt, log
 from random import Random
 
 from google.protobuf import json_format
@@ -72,8 +72,10 @@ def answers(found: bytes) -> list[int]:
 
 
 def chance(wrong: int, units: int, sample: int) -> float:
-    """That a sample finds at least one that is wrong: ``1 - (1 - q)^s``.
-
-    That is for drawing one after the other and putting each back; without putting back, as buyers do it, a little more.
-    """
+    """That a sample finds at least one answer that is wrong: ``1 - (1 - q)^s``, each drawn from all of them."""
     return 1.0 - (1.0 - wrong / units) ** sample
+
+
+def exact_chance(wrong: int, units: int, sample: int) -> float:
+    """The same for a sample in which no answer is twice, as buyers draw it: a little more."""
+    return 1.0 - comb(units - wrong, sample) / comb(units, sample)

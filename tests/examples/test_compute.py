@@ -23,7 +23,7 @@ from examples.compute.arbiter import Arbiter
 from examples.compute.buyer import Deal
 from examples.compute.cast import ARBITER, BANK, BUYERS, LEDGER, PROVIDERS, UNITS, Clock
 from examples.compute.market import Story, live
-from examples.compute.primes import BLOCK, answers, asked, chance, count, described, evidence, made_up
+from examples.compute.primes import BLOCK, answers, asked, chance, count, described, evidence, exact_chance, made_up
 from examples.compute.v1.compute_pb2 import RatingReply, RatingRequest, TrustReply, TrustRequest
 from tests.examples.programs import run
 from tests.nats_server import NatsServer
@@ -88,7 +88,11 @@ def test_the_chance_of_catching_is_that_of_drawing() -> None:
     seen = sum(any(rng.random() < 0.1 for _ in range(3)) for _ in range(tries)) / tries
     assert chance(2, 20, 3) == pytest.approx(0.271)
     assert seen == pytest.approx(chance(2, 20, 3), abs=0.015)
-    assert (chance(0, 20, 3), chance(20, 20, 1), chance(5, 20, 0)) == (0, 1, 0)
+    for function in (chance, exact_chance):
+        assert (function(0, 20, 3), function(20, 20, 1), function(5, 20, 0)) == (0, 1, 0)
+    drawn = sum(min(rng.sample(range(20), 3)) < 2 for _ in range(tries)) / tries
+    assert drawn == pytest.approx(exact_chance(2, 20, 3), abs=0.015)
+    assert exact_chance(2, 20, 19) == 1 > chance(2, 20, 19)
 
 
 # -- the market --------------------------------------------------------------------------------------------------------
@@ -157,12 +161,12 @@ def test_an_offer_that_comes_late_is_refused_and_its_maker_stays(story: Story) -
 
 def test_who_checks_nothing_pays_for_everything_and_who_checks_all_for_what_is_right() -> None:
     blind, careful = lived(1, 6, sample=0), lived(1, 6, sample=UNITS)
-    assert (blind.lost, blind.expected) == (0, 0)
+    assert (blind.lost, blind.expected, blind.exact) == (0, 0, 0)
     won = [sum(each.accounts[name].jobs for name in CHEATS) for each in (blind, careful)]
     assert won == [10, 2], "of twelve that the cheapest could have; two were trials of others"
     assert blind.wrong == sum(account.faked for account in blind.accounts.values()) - _lucky(blind) > 0
     assert careful.wrong == careful.off == 0
-    assert careful.lost == careful.false == careful.expected > 0
+    assert careful.lost == careful.false == careful.exact > 0
 
 
 def _lucky(story: Story) -> int:
@@ -264,7 +268,7 @@ def test_what_it_prints_writes_and_draws(tmp_path: Path, capsys: pytest.CaptureF
         assert name in drawn
         assert f"{account['income'] / 100:.2f}" in out
         assert f"{account['income'] / 100:.2f}" in drawn
-    assert f"{figures['expected']:.1f} of them" in out
+    assert f"To be expected were {figures['expected']:.1f} by" in out
     assert "the ledger is sound" in out
 
 
