@@ -39,7 +39,7 @@ def show(console: Console, story: Story) -> None:
     console.print("trust: of all that the providers have; made up: nobody but this table knows", style="dim")
     say = [
         f"{story.false} deliveries had wrong answers, and a sample of {story.sample} caught {story.lost} of them.",
-        f"To be expected were {story.expected:.1f} by 1 - (1 - q)^{story.sample}, and {story.exact:.1f} as no answer is "
+        f"To be expected were {story.expected:.1f} by 1 - (1 - q)^{story.sample}, {story.exact:.1f} as no answer is "
         "drawn twice.",
         f"{story.wrong} wrong answers were paid for, of {story.answers}: the buyers count {abs(story.off)} primes too "
         f"{'many' if story.off > 0 else 'few'} in {story.answers * BLOCK / 1e6:.1f} million numbers.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -47,9 +48,15 @@ def lived(seed: int, rounds: int, sample: int = 3) -> Story:
     return stories[0]
 
 
-@pytest.fixture(scope="module", params=[1, 2])
+@cache
+def once(seed: int) -> Story:
+    """A run that all tests look at."""
+    return lived(seed, ROUNDS)
+
+
+@pytest.fixture(params=[1, 2])
 def story(request: pytest.FixtureRequest) -> Story:
-    return lived(request.param, ROUNDS)
+    return once(request.param)
 
 
 # -- the work ----------------------------------------------------------------------------------------------------------
