@@ -12,5 +12,9 @@
 7. `e07_simulation`: test agents in virtual time, with a network that fails.
 8. `e08_shuttle`: all together: processes that watch a real sensor stream for anomalies. Also ``make demo``.
 
+And stories with real numbers and a picture:
+
+* `examples.compute`: buyers and providers of compute, with escrow, disputes and reputation; two providers cheat.
+
 `examples.climate` has agents to host with ``agentbus run``.
 """
