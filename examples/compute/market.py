@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from math import fsum
 from secrets import token_hex
 
 from agentbus import Agent, Node
@@ -155,7 +156,7 @@ class Market:
             buyer = BUYERS[(turn + number) % len(BUYERS)]  # each is the first in turn
             await self.bank.request(Turn(round=number, units=units), TurnReply, to=buyer, timeout_s=60.0)
         found = (await self.bank.request(TrustRequest(), TrustReply, to=ARBITER)).trust
-        whole = sum(found.values()) or 1.0
+        whole = fsum(found.values()) or 1.0  # a map has no order: exact, so that none matters
         return {name: found[name] / whole for name in self.sellers}
 
     async def _host(self, name: str, agent: Agent) -> None:
