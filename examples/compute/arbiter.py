@@ -68,9 +68,12 @@ class Arbiter(Agent):
     @rpc(words.Contest, words.Ruling)
     async def decide(self, contest: words.Contest, ctx: Context) -> words.Ruling:
         """Does all of it again; pays for what is right."""
-        async with asyncio.timeout(PATIENCE_S):
-            demand = await _kept(self._demands, contest.demand)
-            usage = await _kept(self._usages, contest.demand)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                demand = await _kept(self._demands, contest.demand)
+                usage = await _kept(self._usages, contest.demand)
+        except TimeoutError:
+            raise Refused(f"nobody has told of demand {contest.demand!r} and of what was done for it") from None
         escrow = EscrowClient(ctx, self._ledger)
         held = await escrow.held(f"{demand.id}-hold")
         if held is None or (held.payer, held.payee, held.state) != (ctx.sender, usage.provider, HoldState.DISPUTED):

@@ -191,23 +191,27 @@ class Lab(Agent):
             effects = deal.handle(Tick(), demand.work_until_s)
             self._owed += [effect for effect in effects if isinstance(effect, Instruct)]
             self._silent.add(offer.provider)
+        await self._write_down(deal, offer, ctx)
+        return deal.state is S.EXPIRED
+
+    async def _write_down(self, deal: Agreement, offer: Offer, ctx: Context) -> None:
+        """Keeps what has become of it, and tells how content it is."""
         units = deal.usage.units if deal.usage is not None else 0
-        died = deal.state is S.EXPIRED
-        satisfaction = SILENT if died else GOOD if deal.paid == units * offer.price else BAD
-        rating = RatingRequest(demand=name, provider=offer.provider, satisfaction=satisfaction)
-        await ctx.request(rating, RatingReply, to=ARBITER)
-        entry = Deal(
-            round=self._clock.round,
-            demand=name,
-            buyer=ctx.me,
-            provider=offer.provider,
-            price=offer.price,
-            units=units,
-            paid=deal.paid,
-            state=deal.state,
+        self.deals.append(
+            Deal(
+                round=self._clock.round,
+                demand=deal.demand.id,
+                buyer=ctx.me,
+                provider=offer.provider,
+                price=offer.price,
+                units=units,
+                paid=deal.paid,
+                state=deal.state,
+            )
         )
-        self.deals.append(entry)
-        return died
+        satisfaction = SILENT if deal.state is S.EXPIRED else GOOD if deal.paid == units * offer.price else BAD
+        rating = RatingRequest(demand=deal.demand.id, provider=offer.provider, satisfaction=satisfaction)
+        await ctx.request(rating, RatingReply, to=ARBITER)
 
     def _demanded(self, name: str, blocks: list[int], ctx: Context) -> Agreement:
         now = self._clock()

@@ -18,7 +18,7 @@ from agentbus.market.agreements import Acceptance, AgreementState, Contest, Dema
 from agentbus.market.codec import encode
 from agentbus.market.escrow import HoldState
 from agentbus.wire.v1.market_pb2 import Ruling
-from examples.compute import provider
+from examples.compute import arbiter, provider
 from examples.compute.__main__ import document, main
 from examples.compute.arbiter import Arbiter
 from examples.compute.buyer import Deal
@@ -219,7 +219,8 @@ def _price(deals: list[Deal], name: str) -> int:
     return next(deal.price for deal in deals if deal.provider == name)
 
 
-async def test_the_arbiter_believes_the_ledger_and_not_a_tale() -> None:
+async def test_the_arbiter_believes_the_ledger_and_not_a_tale(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arbiter, "PATIENCE_S", 0.05)
     clock = Clock()
     lab, rival = BUYERS[:2]
     async with (
@@ -239,6 +240,8 @@ async def test_the_arbiter_believes_the_ledger_and_not_a_tale() -> None:
             id="d", buyer=lab, account=lab, work=described(blocks), units=2, price=9, offers_until_s=1, work_until_s=2,
             settle_until_s=3, arbiter=ARBITER,
         )  # fmt: skip
+        with pytest.raises(Refused, match="nobody has told of demand 'd'"):
+            await buyer.request(encode(Contest(demand="d", by=lab)), Ruling, to=ARBITER)
         await buyer.publish(encode(demand))
         await escrow[lab].hold("d-hold", lab, "ada", 10, for_s=9, arbiter=ARBITER)
         await ada.publish(encode(Acceptance(demand="d", provider="ada")))
