@@ -78,6 +78,29 @@ def test_pay_hold_settle() -> None:
     Simulation(1).run(scenario)
 
 
+def test_a_dispute_is_decided_by_the_arbiter_though_the_payer_is_gone() -> None:
+    async def scenario(sim: Simulation) -> None:
+        await hosts(sim, "one", "two")
+        alice, bob = await people(sim, "alice", "bob")
+        judge = EscrowClient(await sim.node("judge"))
+        await alice.hold("job", "alice", "bob", 60, for_s=30.0, arbiter="judge")
+        sim.crash("alice")
+        await sim.sleep(29.0)
+        await bob.dispute("not-paid", "job")
+        sim.crash("one")
+        await sim.sleep(29.0)  # it would have expired
+        again = EscrowClient(await sim.restart("alice"))  # type: ignore[arg-type]
+        with pytest.raises(EscrowRefused) as frozen:
+            await again.refund("back", "job")
+        assert frozen.value.reason is Reason.FROZEN
+        receipt = await judge.resolve("verdict", "job", 45)
+        assert (receipt.by, receipt == await judge.resolve("verdict", "job", 45)) == ("judge", True)
+        assert (await bob.balance("alice"), await bob.balance("bob")) == (55, 145)
+        await audited(sim)
+
+    Simulation(14).run(scenario)
+
+
 def test_whose_money_it_is() -> None:
     async def scenario(sim: Simulation) -> None:
         await hosts(sim, "one")
