@@ -47,7 +47,11 @@ FALL = {"A": 0.8, "B": 0.8}
 """By which share jobs that fail have to fall, where that is asked."""
 SAME = 1e-12
 PAGERANK_ALPHA = 0.15
-LEDGERS = (ledger.Arm(transfers=100_000), ledger.Arm(transfers=100_000, kills=20, writers=10))
+LEDGERS = (
+    ledger.Arm(transfers=16_000, window=1),
+    ledger.Arm(transfers=100_000),
+    ledger.Arm(transfers=100_000, kills=20, writers=10),
+)
 QUICK_LEDGERS = (ledger.Arm(transfers=800, kills=2, writers=1, agents=4, processes=2),)
 RATE = 1_000.0
 """Transfers a second."""
@@ -199,7 +203,8 @@ def ledger_rows(quick: bool) -> Iterator[Row]:
     for arm in QUICK_LEDGERS if quick else LEDGERS:
         found = asyncio.run(ledger.measure(arm))
         killed = ", ".join(f"{count} of a {kind}" for kind, count in sorted(found.killed.items()))
-        what = f"{arm.transfers:,} transfers by {arm.agents} agents, {f'kills: {killed}' if killed else 'no kills'}"
+        what = f"{arm.transfers:,} transfers by {arm.agents} agents, {arm.window} at a time each, "
+        what += f"kills: {killed}" if killed else "no kills"
         pauses = sorted(found.pauses_s)
         note = f"{found.took_s:.1f} s, {found.batches} commits"
         if pauses:
@@ -207,7 +212,12 @@ def ledger_rows(quick: bool) -> Iterator[Row]:
                 f"; nothing after a kill of the writer for {median(pauses):.2f} s (median), {pauses[-1]:.2f} s at most"
             )
         yield Row(
-            group="ledger", what=what, value=found.rate, unit="transfers/s", bar=None if quick else RATE, note=note
+            group="ledger",
+            what=what,
+            value=found.rate,
+            unit="transfers/s",
+            bar=None if quick or arm.window == 1 else RATE,
+            note=note,
         )
         zeros: list[tuple[str, int]] = [
             ("lost", found.lost),

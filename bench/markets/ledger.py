@@ -34,7 +34,6 @@ LEDGER, BANK = "bench", "bank"
 HOSTS = 3
 AGENTS, PROCESSES = 16, 4
 WINDOW = 32
-"""Transfers that an agent has under way at once."""
 AGAIN = 20
 """Transfers with a receipt that an agent that starts repeats."""
 FUNDS = 10_000_000
@@ -47,13 +46,23 @@ AFTER_S = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
-    """What is run: so many transfers in all, and so many kills, of which so many of the writer."""
+    """What is run.
+
+    Attributes:
+        transfers: in all.
+        kills: of processes, evenly over the transfers.
+        writers: how many of these are of the writer; the others are of processes whose agents pay.
+        agents: who pay one another.
+        processes: that they are in.
+        window: transfers that an agent has under way at once.
+    """
 
     transfers: int
     kills: int = 0
     writers: int = 0
     agents: int = AGENTS
     processes: int = PROCESSES
+    window: int = WINDOW
     seed: int = 1
 
 
@@ -121,9 +130,10 @@ def config() -> EscrowConfig:
 class Payer(Agent):
     """Pays by its list, and keeps a list of the receipts in a file."""
 
-    def __init__(self, count: int, agents: int, seed: int, folder: str) -> None:
+    def __init__(self, count: int, agents: int, window: int, seed: int, folder: str) -> None:
         self.count = count
         self.agents = agents
+        self.window = window
         self.seed = seed
         self.folder = Path(folder)
         self.done = 0
@@ -142,7 +152,7 @@ class Payer(Agent):
         todo = deque([*receipts[-AGAIN:], *(number for number in range(self.count) if number not in paid)])
         with path.open("ab", buffering=0) as file:
             async with asyncio.TaskGroup() as group:
-                for _ in range(WINDOW):
+                for _ in range(self.window):
                     group.create_task(self._work(todo, paid, file.fileno()))
 
     async def _work(self, todo: deque[int], paid: set[int], file: int) -> None:
@@ -159,10 +169,10 @@ class Payer(Agent):
 
 
 async def pay(
-    channel: Channel, *, url: str, mine: list[str], count: int, agents: int, seed: int, folder: str
+    channel: Channel, *, url: str, mine: list[str], count: int, agents: int, window: int, seed: int, folder: str
 ) -> Mapping[str, Any]:
     """A process of some agents that pay."""
-    payers = {name: Payer(count, agents, seed, folder) for name in mine}
+    payers = {name: Payer(count, agents, window, seed, folder) for name in mine}
     async with Node(url, name=f"node-of-{mine[0]}", agents=payers):
         channel.tell("ready")
         await channel.told(timeout_s=DEADLINE_S)
@@ -238,6 +248,7 @@ class Run:
             "mine": names(arm.agents)[number :: arm.processes],
             "count": arm.transfers // arm.agents,
             "agents": arm.agents,
+            "window": arm.window,
             "seed": arm.seed,
             "folder": self._folder,
         }

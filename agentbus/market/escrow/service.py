@@ -1,8 +1,9 @@
 """`EscrowLedger`: the agent that keeps accounts. Host it on any number of nodes: one writes, the others stand by.
 
 Who writes is who holds the lease. Those who stand by ask the writer each `WATCH_S` whether it is there; when the
-broker says that nobody listens under its name, or `ctx.peers` that its life is over, the first of them takes the lease.
-A writer that was declared dead and is not can do no harm: its next batch collides with its successor's.
+broker says that nobody listens under its name, when it is silent, or when `ctx.peers` says that its life is over, the
+first of them takes the lease. A writer that was declared dead and is not can do no harm: its next batch collides with
+its successor's.
 """
 
 from __future__ import annotations
@@ -15,7 +16,15 @@ from typing import ClassVar
 from ...agent import Agent
 from ...behaviors import every, on_start, on_stop, rpc
 from ...context import Context
-from ...errors import AgentBusError, Busy, ConfigurationError, NoResponders, Refused, StorageFailed
+from ...errors import (
+    AgentBusError,
+    Busy,
+    ConfigurationError,
+    DeadlineExceeded,
+    NoResponders,
+    Refused,
+    StorageFailed,
+)
 from ...peers import PeerId
 from ...storage import Bucket
 from ...storage.leases import Holder, Lease, Leases
@@ -43,6 +52,8 @@ WATCH_S = 0.2
 """Seconds between two looks of who stands by at the writer."""
 ASK_S = 1.0
 """Seconds that the writer has to say that it is there."""
+SILENT = 3
+"""Questions in a row that it has left unanswered when it is taken to hang."""
 
 
 class EscrowLedger(Agent):
@@ -80,7 +91,9 @@ class EscrowLedger(Agent):
         self._writer: Writer | None = None
         self._task: asyncio.Task[None] | None = None
         self._seen: PeerId | None = None  # the holder of the lease, when it was last alive
-        self._gone: Holder | None = None  # a holder that nobody listens for
+        self._gone: Holder | None = None  # a holder that is not there any more
+        self._watched: Holder | None = None
+        self._silent = 0  # questions that it has left unanswered
 
     @property
     def writing(self) -> bool:
@@ -134,13 +147,19 @@ class EscrowLedger(Agent):
 
     async def _look_for(self, holder: Holder, lease: Lease, ctx: Context) -> None:
         question = EscrowWriterRequest(ledger=self.ledger)
+        if holder != self._watched:
+            self._watched, self._silent = holder, 0
         try:
             reply = await ctx.request(question, EscrowWriterReply, to=holder.name, timeout_s=ASK_S)
         except NoResponders:
             self._gone = holder
+        except DeadlineExceeded:
+            self._silent += 1
+            self._gone = holder if self._silent >= SILENT else None
         except AgentBusError:
             return
         else:
+            self._silent = 0
             self._gone = holder if reply.epoch > holder.epoch else None
         if self._gone is not None:
             lease.nudge()

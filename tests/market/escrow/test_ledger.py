@@ -9,9 +9,10 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 from agentbus import Agent, Context, rpc
-from agentbus.errors import AgentBusError, AgentStopped, DeadlineExceeded, EscrowRefused, Refused
+from agentbus.errors import AgentBusError, AgentStopped, DeadlineExceeded, EscrowRefused, Refused, SchemaMismatch
 from agentbus.market import EscrowClient, EscrowConfig, EscrowLedger, Reason, audit
 from agentbus.market.escrow import Audit, HoldState
+from agentbus.market.escrow.codec import EscrowAnswer, EscrowQuery, EscrowReply, EscrowRequest
 from agentbus.membership import Membership, local
 from agentbus.storage import Bucket
 from agentbus.testing import Simulation
@@ -75,6 +76,29 @@ def test_pay_hold_settle() -> None:
         assert (await audited(sim)).issued == 200
 
     Simulation(1).run(scenario)
+
+
+def test_a_dispute_is_decided_by_the_arbiter_though_the_payer_is_gone() -> None:
+    async def scenario(sim: Simulation) -> None:
+        await hosts(sim, "one", "two")
+        alice, bob = await people(sim, "alice", "bob")
+        judge = EscrowClient(await sim.node("judge"))
+        await alice.hold("job", "alice", "bob", 60, for_s=30.0, arbiter="judge")
+        sim.crash("alice")
+        await sim.sleep(29.0)
+        await bob.dispute("not-paid", "job")
+        sim.crash("one")
+        await sim.sleep(29.0)  # it would have expired
+        again = EscrowClient(await sim.restart("alice"))  # type: ignore[arg-type]
+        with pytest.raises(EscrowRefused) as frozen:
+            await again.refund("back", "job")
+        assert frozen.value.reason is Reason.FROZEN
+        receipt = await judge.resolve("verdict", "job", 45)
+        assert (receipt.by, receipt == await judge.resolve("verdict", "job", 45)) == ("judge", True)
+        assert (await bob.balance("alice"), await bob.balance("bob")) == (55, 145)
+        await audited(sim)
+
+    Simulation(14).run(scenario)
 
 
 def test_whose_money_it_is() -> None:
@@ -147,10 +171,13 @@ def test_who_stands_by_takes_over_within_half_a_second() -> None:
     Simulation(4).run(scenario)
 
 
+@pytest.mark.parametrize(("membership", "within_s"), [(True, 2.5), (False, 5.0)])
 @pytest.mark.parametrize("fault", ["freeze", "partition"])
-def test_a_writer_that_hangs_is_replaced_and_does_no_harm_when_it_is_back(fault: str) -> None:
+def test_a_writer_that_hangs_is_replaced_and_does_no_harm_when_it_is_back(
+    fault: str, membership: bool, within_s: float
+) -> None:
     async def scenario(sim: Simulation) -> None:
-        await hosts(sim, "one", "two", "three", membership=True)
+        await hosts(sim, "one", "two", "three", membership=membership)
         alice, bob = await people(sim, "alice", "bob")
         await sim.sleep(5.0)
         await alice.transfer("before", "alice", "bob", 1)
@@ -159,8 +186,10 @@ def test_a_writer_that_hangs_is_replaced_and_does_no_harm_when_it_is_back(fault:
             sim.freeze("one")
         else:
             sim.partition({"one"})
+        began = sim.now()
         for call in calls:
             await call
+        assert sim.now() - began < within_s
         await bob.transfer("there", "bob", "alice", 50)
         if fault == "freeze":
             sim.thaw("one")
@@ -251,6 +280,34 @@ def test_lossy_links_and_writers_that_die(seed: int) -> None:
         assert sum(account.balance for account in found.accounts.values()) == 0
 
     Simulation(seed).run(scenario)
+
+
+def test_what_comes_over_the_wire_is_not_trusted() -> None:
+    async def scenario(sim: Simulation) -> None:
+        await hosts(sim, "one", "two")
+        await people(sim, "alice", "bob")
+        node = await sim.node("mallory")
+
+        async def ask(request: EscrowRequest, to: str = "escrow-one") -> EscrowReply:
+            return await node.request(request, EscrowReply, to=to)
+
+        for amount, reason in ((-5, Reason.NEGATIVE), (0, Reason.TOO_LITTLE), (5, Reason.NOT_YOURS)):
+            request = EscrowRequest(ledger="escrow", transaction="x")
+            request.transfer.payer, request.transfer.payee, request.transfer.amount = "alice", "bob", amount
+            assert (await ask(request)).refusal.reason == reason
+            again = (await ask(request, to="escrow-two")).again
+            assert (again.writer, again.why) == ("escrow-one", "escrow-two stands by")
+        with pytest.raises(SchemaMismatch, match="a command that this ledger does not know"):
+            await ask(EscrowRequest(ledger="escrow", transaction="x"))
+        with pytest.raises(Refused, match="this is ledger 'escrow', not 'gold'"):
+            await ask(EscrowRequest(ledger="gold", transaction="x"))
+        with pytest.raises(Refused, match="say which"):
+            await node.request(EscrowQuery(ledger="escrow"), EscrowAnswer, to="escrow-one")
+        issuer = await node.request(EscrowQuery(ledger="escrow", account=ISSUER), EscrowAnswer, to="escrow-two")
+        assert issuer.account.balance == -200
+        await audited(sim)
+
+    Simulation(13).run(scenario)
 
 
 def test_two_ledgers_in_one_realm() -> None:

@@ -159,8 +159,9 @@ def test_a_commit_that_was_not_answered_is_not_done_twice(stored: bool) -> None:
     outcome = books.outcomes[ticket]
     assert isinstance(outcome, Fail)
     assert outcome.unknown
+    assert isinstance(books.do("alice", "u", pay(10)), Receipt)
     assert isinstance(books.do("alice", "t", pay()), Receipt)
-    assert books.balance("bob") == 1
+    assert books.balance("bob") == 11
     assert isinstance(books.store.commit(commit), Conflicted)  # should it come to the store only now
     assert books.store.auditor().audit().sound
 
@@ -210,7 +211,7 @@ def test_a_head_that_cannot_be_read_is_replaced() -> None:
 NAMES = ("alice", "bob", "carol", ISSUER)
 names = st.sampled_from([*NAMES, "nobody"])
 amounts = st.one_of(st.integers(-1, 60), st.sampled_from([2**63, 2**63 - 1]), st.floats(), st.none())
-ids = st.sampled_from([f"t{number}" for number in range(12)])
+ids = st.sampled_from([f"t{number}" for number in range(20)])
 commands = st.one_of(
     st.builds(Open, account=names),
     st.builds(Transfer, payer=names, payee=names, amount=amounts),
@@ -257,6 +258,41 @@ class Ledger(RuleBasedStateMachine):
     @rule(books=writers, by=st.sampled_from([*NAMES, "judge", ""]), transaction=ids, command=commands)
     def ask(self, books: Books, by: str, transaction: str, command: Any) -> None:
         books.submit(by, transaction, command)
+
+    @rule(
+        books=writers,
+        payer=st.sampled_from(["alice", ISSUER, "bob"]),
+        payee=st.sampled_from(["bob", "alice", "carol"]),
+        transaction=ids,
+        amount=st.integers(1, 40),
+        held=st.booleans(),
+    )
+    def pay(self, books: Books, payer: str, payee: str, transaction: str, amount: int, held: bool) -> None:
+        if held:
+            hold = Hold(payer=payer, payee=payee, amount=amount, for_s=20.0, arbiter="judge")
+            books.submit(payer, transaction, hold)
+        else:
+            books.submit(payer, transaction, Transfer(payer=payer, payee=payee, amount=amount))
+
+    @rule(
+        books=writers, transaction=ids, end=st.sampled_from(["settle", "refund", "dispute", "resolve"]), data=st.data()
+    )
+    def go_on(self, books: Books, transaction: str, end: str, data: st.DataObject) -> None:
+        holds = self.store.auditor().audit().holds
+        if not holds:
+            return
+        held = data.draw(st.sampled_from(list(holds.values())))
+        amount = data.draw(st.integers(0, held.amount))
+        match end:
+            case "settle":
+                books.submit(held.payer, transaction, Settle(hold=held.id, amount=amount))
+            case "refund":
+                by = data.draw(st.sampled_from([held.payer, held.payee]))
+                books.submit(by, transaction, Refund(hold=held.id))
+            case "dispute":
+                books.submit(held.payee, transaction, Dispute(hold=held.id))
+            case _:
+                books.submit("judge", transaction, Resolve(hold=held.id, amount=amount))
 
     @rule(
         books=writers,
@@ -309,5 +345,5 @@ class Ledger(RuleBasedStateMachine):
         assert set(self.promised) <= found.transactions
 
 
-Ledger.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+Ledger.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestLedger = Ledger.TestCase

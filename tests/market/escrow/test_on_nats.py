@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -13,9 +14,12 @@ from pathlib import Path
 import pytest
 
 from agentbus import Node
+from agentbus.errors import Busy
 from agentbus.market import EscrowClient, EscrowConfig, EscrowLedger, audit
+from agentbus.market.escrow import LedgerMachine, Open, Receipt
 from agentbus.market.escrow.ledger import fetch, open_ledger
 from agentbus.market.escrow.model import HEAD, Head
+from agentbus.market.escrow.writer import Writer
 from agentbus.membership import Membership, local
 from tests.nats_server import NatsServer
 
@@ -93,6 +97,30 @@ async def test_a_writer_that_is_stopped_and_continued_and_one_that_is_killed(ser
         found = await audit(bank.transport)
         assert found.sound, found.problems
         assert len(found.transactions) == 3 + 300
+
+
+async def test_the_server_refuses_the_batch_of_a_deposed_writer(server: NatsServer) -> None:
+    async with Node(server.url) as node:
+        bucket = await open_ledger(node.transport, "escrow", realm="default", config=EscrowConfig())
+        old, new = (
+            Writer(bucket, LedgerMachine(token, f"w{token}", ISSUER, EscrowConfig()), "escrow", time.time, node.log)
+            for token in (1, 2)
+        )
+        async with asyncio.TaskGroup() as group:
+            first = group.create_task(old.run())
+            assert isinstance(await old.do("open-alice", "alice", Open(account="alice")), Receipt)
+            second = group.create_task(new.run())
+            assert isinstance(await new.do("open-bob", "bob", Open(account="bob")), Receipt)
+            with pytest.raises(Busy, match="w2 writes the ledger"):  # of an account that nobody else has touched
+                await old.do("open-carol", "carol", Open(account="carol"))
+            await first
+            assert (old.over, new.over) == (True, False)
+            with pytest.raises(Busy):
+                await old.do("open-carol", "carol", Open(account="carol"))
+            second.cancel()
+        found = await audit(node.transport)
+        assert found.sound, found.problems
+        assert found.transactions == {"open-alice", "open-bob"}
 
 
 async def test_a_broker_that_is_killed_amid_transfers(server: NatsServer) -> None:
