@@ -47,7 +47,7 @@ class Blackboard(Agent):
         self.config = config or lan()
         self._machine: Gossip | None = None
         self._ctx: Context | None = None
-        self._watches: set[Watch] = set()
+        self._watches: dict[Watch, None] = {}  # in the order of their beginning
         self._nodes: list[str] = []
         self._messages = self._bytes = self._malformed = 0
 
@@ -100,9 +100,12 @@ class Blackboard(Agent):
 
     def follow(self, prefix: str, check: Callable[[], None]) -> Watch:
         """Tells of changes from now on."""
-        watch = Watch(prefix, self.board.note, check, self._watches.discard)
-        self._watches.add(watch)
+        watch = Watch(prefix, self.board.note, check, self._unfollow)
+        self._watches[watch] = None
         return watch
+
+    def _unfollow(self, watch: Watch) -> None:
+        self._watches.pop(watch, None)
 
     # -- behaviors -------------------------------------------------------------------------------------------------
 
