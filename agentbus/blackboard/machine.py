@@ -180,7 +180,7 @@ class Gossip:
             if packet.kind is PacketKind.BEAT:
                 if changed:
                     self._tell(item.id)
-                else:
+                elif self._stands(item):
                     self._told(item.id)
         match packet.kind:
             case PacketKind.BEAT if packet.root is not None and packet.root != self.board.root:
@@ -294,6 +294,11 @@ class Gossip:
     def _tell(self, which: Id) -> None:
         self._news.pop(which, None)  # the newest last
         self._news[which] = self.config.rounds(len(self._others) + 1)
+
+    def _stands(self, item: Item) -> bool:
+        """Whether the item is here as it was heard: a sender that is behind has not heard the news."""
+        mine = self.board.get(item.id)
+        return mine is not None and mine.spelled == item.spelled
 
     def _told(self, which: Id) -> None:
         left = self._news.pop(which, 0) - 1

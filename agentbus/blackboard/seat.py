@@ -8,8 +8,9 @@ from typing import Protocol
 
 from ..agent import Agent
 from ..errors import NotSharing, PayloadTooLarge
-from .config import MAX_NAME_BYTES, BlackboardConfig
+from .config import MAX_NAME_BYTES
 from .crdt import MAX_WHOLE, Board, Value
+from .machine import Gossip
 from .model import Add, Put
 from .watch import Watch
 
@@ -18,13 +19,8 @@ class Host(Protocol):
     """The board's side of a seat."""
 
     @property
-    def config(self) -> BlackboardConfig:
-        """The knobs."""
-        ...
-
-    @property
-    def board(self) -> Board:
-        """What stands on it."""
+    def machine(self) -> Gossip:
+        """The protocol's state; its knobs are within what the broker takes. Raises `NotConnected`: not started."""
         ...
 
     def write(self, event: Put | Add) -> None:
@@ -81,11 +77,11 @@ class Seat:
             NotConnected: the board has not started.
         """
         host = self._here()
-        host.write(Put(_name(key, "key"), _value(key, value, host.config.max_value_bytes)))
+        host.write(Put(_name(key, "key"), _value(key, value, host.machine.config.max_value_bytes)))
 
     def get(self, key: str) -> Value | None:
         """What stands under a key, or None. Raises `NotSharing`, `NotConnected`."""
-        return self._here().board.note(key)
+        return self._board().note(key)
 
     def delete(self, key: str) -> None:
         """Takes a note away; where there is none, nothing happens. Raises `NotSharing`, `NotConnected`."""
@@ -93,7 +89,7 @@ class Seat:
 
     def items(self, prefix: str = "") -> dict[str, Value]:
         """All notes whose keys begin so, by key. Raises `NotSharing`, `NotConnected`."""
-        return self._here().board.notes(prefix)
+        return self._board().notes(prefix)
 
     def watch(self, prefix: str = "") -> Watch:
         """Follows the notes whose keys begin so, from now on: see `Watch`. Raises `NotSharing`, `NotConnected`."""
@@ -116,13 +112,16 @@ class Seat:
 
     def count(self, counter: str) -> int:
         """What all have added to a counter, as far as this node knows. Raises `NotSharing`, `NotConnected`."""
-        return self._here().board.count(counter)
+        return self._board().count(counter)
 
     def counts(self) -> dict[str, int]:
         """All counters, by name. Raises `NotSharing`, `NotConnected`."""
-        return self._here().board.counts()
+        return self._board().counts()
 
     # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _board(self) -> Board:
+        return self._here().machine.board
 
     def _here(self) -> Host:
         self._check()

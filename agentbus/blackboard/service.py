@@ -25,6 +25,8 @@ PATIENCE_S = 0.1
 """The longest that a tick waits for something to do; so long may the end of the agent take."""
 FRAME_BYTES = 4_096
 """Room left for the frame in what the broker takes."""
+MAX_WARNED = 1_024
+"""Nodes of whose clocks it is said once."""
 NOT_STARTED = "the blackboard has not started: host it on the node, before the agents that use it"
 
 
@@ -49,6 +51,7 @@ class Blackboard(Agent):
         self._ctx: Context | None = None
         self._watches: dict[Watch, None] = {}  # in the order of their beginning
         self._nodes: list[str] = []
+        self._ahead: set[str] = set()  # nodes that have been warned of
         self._messages = self._bytes = self._malformed = 0
 
     # -- what this node's other agents call ------------------------------------------------------------------------
@@ -141,8 +144,13 @@ class Blackboard(Agent):
         machine = self.machine
         ahead = machine.refused_ahead
         effects = machine.handle(packet, ctx.now(), ctx.clock())
-        if machine.refused_ahead > ahead:
-            ctx.log.debug("notes from a clock too far ahead", source=packet.source, notes=machine.refused_ahead - ahead)
+        if machine.refused_ahead > ahead and packet.source not in self._ahead and len(self._ahead) < MAX_WARNED:
+            self._ahead.add(packet.source)
+            ctx.log.warning(
+                "notes from a clock too far ahead are not taken: set the clock of whoever wrote them, or this one's",
+                heard_from=packet.source,
+                max_ahead_s=self.config.max_ahead_s,
+            )
         await self._carry_out(effects, ctx)
 
     @rpc(BoardStatusRequest, StatusReply)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from agentbus import Agent, Context, cooperative
+from collections.abc import Sequence
+
+from agentbus import Agent, Context, Peer, PeerId, PeerView, cooperative
 from agentbus.blackboard import Blackboard, BlackboardConfig, local
+from agentbus.blackboard.codec import BoardStatusRequest
 from agentbus.membership import Membership
 from agentbus.membership import local as members
+from agentbus.messages import full_name
 from agentbus.testing import Simulation
 from examples.couriers.v1.couriers_pb2 import Delivery, Receipt
 
@@ -29,14 +33,32 @@ class Courier(Agent):
         return abs(job.to_x - job.from_x)
 
 
+class Everyone:
+    """A view in which the boards of all these nodes are alive, whatever happens to them."""
+
+    def __init__(self, nodes: Sequence[str]) -> None:
+        answers = (full_name(BoardStatusRequest),)
+        self._peers = [Peer(id=PeerId(TEAM, 1), node=node, answers=answers) for node in nodes]
+
+    def alive(self) -> Sequence[Peer]:
+        return self._peers
+
+    def get(self, name: str) -> Peer | None:
+        return None
+
+
 async def join(
-    sim: Simulation, name: str, config: BlackboardConfig | None = None, team: str = TEAM
+    sim: Simulation,
+    name: str,
+    config: BlackboardConfig | None = None,
+    team: str = TEAM,
+    peers: PeerView | None = None,
 ) -> tuple[Blackboard, Courier]:
-    """One more node of the team, with a courier of the node's name."""
+    """One more node of the team, with a courier; beside membership, unless it is told who its peers are."""
     board = Blackboard(config or local())
     courier = Courier(board)
-    agents = {"membership": Membership(members()), team: board, f"courier-{name}": courier}
-    await sim.node(name, agents=agents)
+    agents: dict[str, Agent] = {} if peers else {"membership": Membership(members())}
+    await sim.node(name, agents={**agents, team: board, f"courier-{name}": courier}, peers=peers)
     return board, courier
 
 

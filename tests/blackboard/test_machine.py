@@ -378,3 +378,21 @@ def test_presets_differ_in_period_and_memory() -> None:
     assert local().period_s < lan().period_s < wan().period_s
     assert local().forget_s < lan().forget_s < wan().forget_s
     assert [CONFIG.rounds(nodes) for nodes in (1, 9, 10, 128)] == [2, 2, 4, 6]
+
+
+def test_news_is_told_until_it_has_come_back_often_enough_but_not_for_older_words() -> None:
+    world = World("a", *names(9))  # ten nodes: four rounds
+    world.put("a", "x", 1)
+    a = world.machines["a"]
+    note = a.board.get(Id("x"))
+    assert isinstance(note, Note)
+    for _ in range(9):
+        world.hear("a", beat(Note("x", Stamp(1, 0, "b@2"), "older")))
+    for _ in range(3):
+        world.hear("a", beat(note))
+    told: list[int] = []
+    for _ in range(3):
+        world.now = a.next_deadline()
+        effects = a.tick(world.now, world.wall("a"))
+        told.append(sum(len(effect.packet.items) for effect in effects if isinstance(effect, Send)))
+    assert told == [2, 0, 0]
