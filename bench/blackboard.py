@@ -174,7 +174,7 @@ async def fill(team: Team) -> None:
     for index in range(NOTES):
         team.seats[0].put(f"note/{index}", "x" * 100)
     await team.periods()
-    await team.sim.sleep(10 * PERIOD_S)
+    await team.sim.sleep(60 * PERIOD_S)  # until it is no news any more
 
 
 async def rest(sim: Simulation, size: int) -> float:

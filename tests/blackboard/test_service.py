@@ -311,8 +311,8 @@ class Clumsy(Blackboard):
 class Early(Agent):
     """Sits where a board should, with a clock of next year's."""
 
-    @rpc(Delivery, Receipt)
-    async def speak(self, job: Delivery, ctx: Context) -> Receipt:
+    @rpc(Receipt, Receipt)
+    async def speak(self, request: Receipt, ctx: Context) -> Receipt:
         stamp = Stamp(int((ctx.clock() + 3e7) * 1000), 0, "early@1")
         packet = Packet(kind=PacketKind.BEAT, source=ctx.node, life=ctx.epoch, items=[Note("x", stamp, "for ever")])
         await ctx.publish(encode(packet), topic=f"{TEAM}.a")
@@ -323,7 +323,7 @@ async def early(sim: Simulation) -> None:
     board, ann = await join(sim, "a")
     node = await sim.node("early", agents={TEAM: Early()})
     for _ in range(3):
-        await node.request(Delivery(), Receipt, timeout_s=1.0)
+        await node.request(Receipt(), Receipt, timeout_s=1.0)
         await sim.sleep(1.0)
     assert (ann.notes.get("x"), board.status().refused_ahead) == (None, 3)
     (warned,) = [entry for entry in sim.logs if entry["level"] == "warning" and "clock" in entry["event"]]
