@@ -13,6 +13,7 @@ than `message_bytes`, and none has more than `burst` in answer.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..errors import BoardFull
@@ -57,6 +58,7 @@ class Gossip:
         self.actor = f"{node}@{life:x}"
         self.refused_ahead = 0
         self.refused_full = 0
+        self._packet = partial(Packet, source=node, life=life)
         self._rng = rng
         self._clock = HybridClock(self.actor, config.max_ahead_s)
         self._others: tuple[str, ...] = ()
@@ -161,7 +163,7 @@ class Gossip:
         root: int | None = self.board.root
         for to in told:
             if news or root is not None:
-                yield Send(to, self._packet(PacketKind.BEAT, items=news, root=root))
+                yield Send(to, self._packet(kind=PacketKind.BEAT, items=news, root=root))
             root = None
 
     def _take_news(self) -> Iterator[Item]:
@@ -184,7 +186,7 @@ class Gossip:
                     self._told(item.id)
         match packet.kind:
             case PacketKind.BEAT if packet.root is not None and packet.root != self.board.root:
-                yield Send(packet.source, self._packet(PacketKind.BUCKETS, sums=tuple(self.board.sums)))
+                yield Send(packet.source, self._packet(kind=PacketKind.BUCKETS, sums=tuple(self.board.sums)))
             case PacketKind.BUCKETS:
                 yield from self._open(packet)
             case PacketKind.HAVE:
@@ -209,7 +211,7 @@ class Gossip:
             opened.append(number)
             have += board.bucket(number)
         if opened:
-            yield Send(packet.source, self._packet(PacketKind.HAVE, opened=opened, have=have[:most]))
+            yield Send(packet.source, self._packet(kind=PacketKind.HAVE, opened=opened, have=have[:most]))
 
     def _reconcile(self, packet: Packet) -> Iterator[Effect]:
         """Sends what the other lacks of the buckets that it has opened, and asks for what is lacking here."""
@@ -225,9 +227,9 @@ class Gossip:
         """Items in as few messages as they take, `burst` at most; then what is wanted: those that the items replace
         are no longer there to be sent."""
         for chunk, _ in zip(self._chunks(items), range(self.config.burst), strict=False):
-            yield Send(to, self._packet(PacketKind.ITEMS, items=chunk))
+            yield Send(to, self._packet(kind=PacketKind.ITEMS, items=chunk))
         if want:
-            yield Send(to, self._packet(PacketKind.ITEMS, want=want))
+            yield Send(to, self._packet(kind=PacketKind.ITEMS, want=want))
 
     def _chunks(self, items: Iterable[Item]) -> Iterator[list[Item]]:
         chunk: list[Item] = []
@@ -240,29 +242,6 @@ class Gossip:
             weight += item.weight
         if chunk:
             yield chunk
-
-    def _packet(
-        self,
-        kind: PacketKind,
-        *,
-        items: list[Item] | tuple[()] = (),
-        root: int | None = None,
-        sums: tuple[int, ...] = (),
-        opened: list[int] | tuple[()] = (),
-        have: list[int] | tuple[()] = (),
-        want: list[int] | tuple[()] = (),
-    ) -> Packet:
-        return Packet(
-            kind=kind,
-            source=self.node,
-            life=self.life,
-            items=items,
-            root=root,
-            sums=sums,
-            opened=opened,
-            have=have,
-            want=want,
-        )
 
     # -- taking in -------------------------------------------------------------------------------------------------
 
