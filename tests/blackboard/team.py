@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from agentbus import Agent, Context, Peer, PeerId, PeerView, cooperative
 from agentbus.blackboard import Blackboard, BlackboardConfig, local
 from agentbus.blackboard.codec import BoardStatusRequest
+from agentbus.bus import MAX_HOPS
 from agentbus.membership import Membership
 from agentbus.membership import local as members
 from agentbus.messages import full_name
@@ -53,12 +54,13 @@ async def join(
     config: BlackboardConfig | None = None,
     team: str = TEAM,
     peers: PeerView | None = None,
+    max_hops: int = MAX_HOPS,
 ) -> tuple[Blackboard, Courier]:
     """One more node of the team, with a courier; beside membership, unless it is told who its peers are."""
     board = Blackboard(config or local())
     courier = Courier(board)
     agents: dict[str, Agent] = {} if peers else {"membership": Membership(members())}
-    await sim.node(name, agents={**agents, team: board, f"courier-{name}": courier}, peers=peers)
+    await sim.node(name, agents={**agents, team: board, f"courier-{name}": courier}, peers=peers, max_hops=max_hops)
     return board, courier
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentbus.blackboard import BlackboardConfig, Note, Stamp, Tally, lan, local, wan
-from agentbus.blackboard.crdt import Id, Item
+from agentbus.blackboard.crdt import Id, Item, fingerprint
 from agentbus.blackboard.model import Packet, PacketKind, Send
 from agentbus.errors import BoardFull, ConfigurationError
 
@@ -167,6 +167,53 @@ def test_a_change_is_sent_and_not_the_board() -> None:
     told = [note.key for message in world.sent for note in message.notes]
     assert set(told) == {"k7"}
     assert sum(message.ByteSize() for message in world.sent) < 1_500
+
+
+def test_what_differs_is_found_and_nothing_else_is_sent() -> None:
+    world = World("a", "b")
+    for number in range(200):
+        world.put("a", f"k{number}", "x" * 100)
+    world.rounds_until_same()
+    world.cut = {"b"}
+    for number in range(3):
+        world.put("a", f"k{number}", "new")
+        world.put("b", f"k{10 + number}", "new")
+    world.put("a", "k100", "by a")
+    world.now += 1.0
+    world.put("b", "k100", "by b")
+    world.run(10)  # nobody hears it, and it is no news any more
+    world.cut.clear()
+    world.sent.clear()
+    assert world.rounds_until_same() == 1
+    told = sorted(note.key for message in world.sent for note in message.notes)
+    assert set(told) == {"k0", "k1", "k2", "k10", "k11", "k12", "k100"}
+    assert len(told) <= 2 * 8  # both may ask in one round
+    assert world.machines["a"].board.note("k100") == "by b"
+
+
+def test_what_is_new_to_a_node_is_its_news_and_what_it_was_lacking_is_not() -> None:
+    world = World("a", "b", "c")
+    machine = world.machines["a"]
+    note = Note("x", Stamp(1, 0, "b@2"), 1)
+    for kind, told in ((PacketKind.ITEMS, []), (PacketKind.BEAT, ["y", "y"])):
+        heard = replace(note, key="x" if kind is PacketKind.ITEMS else "y")
+        world.hear("a", replace(beat(heard), kind=kind))
+        world.now = machine.next_deadline()
+        effects = machine.tick(world.now, world.wall("a"))
+        items = [item for effect in effects if isinstance(effect, Send) for item in effect.packet.items]
+        assert [item.id.name for item in items] == told
+
+
+def test_an_answer_is_a_few_messages_at_most() -> None:
+    world = World("a", config=replace(CONFIG, message_bytes=2_048, max_value_bytes=1_000, burst=3))
+    for number in range(100):
+        world.put("a", f"k{number}", "x" * 500)
+    for kind, more in (
+        (PacketKind.HAVE, {"opened": tuple(range(64))}),
+        (PacketKind.ITEMS, {"want": tuple(fingerprint(item) for item in world.machines["a"].board)}),
+    ):
+        effects = world.hear("a", replace(beat(), kind=kind, **more))
+        assert len(effects) == 3
 
 
 def test_alone_nobody_is_told_and_a_peer_that_comes_hears_it_all() -> None:
