@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentbus.blackboard import Board, Note, Stamp, Tally, Value
@@ -40,6 +40,7 @@ def merged(*boards: Board) -> Board:
     return made
 
 
+@settings(deadline=None)
 @given(ITEMS, ITEMS, ITEMS)
 def test_merging_is_associative_commutative_and_idempotent(one: list[Item], two: list[Item], three: list[Item]) -> None:
     a, b, c = board(*one), board(*two), board(*three)
@@ -49,6 +50,7 @@ def test_merging_is_associative_commutative_and_idempotent(one: list[Item], two:
     assert merged(a, b, a).spelled == merged(a, b).spelled
 
 
+@settings(deadline=None)
 @given(NOTES, NOTES, NOTES)
 def test_notes_of_one_key_have_one_greatest(one: Note, two: Note, three: Note) -> None:
     two, three = (Note(one.key, note.stamp, note.value) for note in (two, three))
@@ -58,6 +60,7 @@ def test_notes_of_one_key_have_one_greatest(one: Note, two: Note, three: Note) -
     assert one.merge(two).stamp == max(one.stamp, two.stamp)
 
 
+@settings(deadline=None)
 @given(ITEMS, st.randoms(use_true_random=False))
 def test_deltas_in_any_order_and_number_are_the_whole(items: list[Item], rng: Random) -> None:
     writer = Board()
@@ -72,6 +75,7 @@ def test_deltas_in_any_order_and_number_are_the_whole(items: list[Item], rng: Ra
     assert board(*heard).spelled == writer.spelled
 
 
+@settings(deadline=None)
 @given(ITEMS, ITEMS)
 def test_what_has_been_taken_in_changes_nothing_again(one: list[Item], two: list[Item]) -> None:
     made = board(*one)
@@ -81,6 +85,7 @@ def test_what_has_been_taken_in_changes_nothing_again(one: list[Item], two: list
         assert not made.merge(item)
 
 
+@settings(deadline=None)
 @given(ITEMS, ITEMS)
 def test_roots_are_equal_when_boards_are(one: list[Item], two: list[Item]) -> None:
     a, b = board(*one), board(*two)
@@ -102,6 +107,7 @@ def test_roots_are_equal_when_boards_are(one: list[Item], two: list[Item]) -> No
 ADDS = st.lists(st.tuples(st.integers(0, 3), st.integers(-5, 5)), max_size=30)
 
 
+@settings(deadline=None)
 @given(ADDS, st.randoms(use_true_random=False))
 def test_a_counter_is_the_sum_under_any_delivery(adds: Sequence[tuple[int, int]], rng: Random) -> None:
     """Four nodes count; deltas are lost, come twice and in any order; one exchange of boards at the end."""
@@ -144,6 +150,7 @@ def test_a_tombstone_beats_what_was_written_before_and_no_more() -> None:
 # -- the clock ---------------------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.one_of(st.floats(0, 100), st.builds(Stamp, st.integers(0, 100_000), st.integers(0, 3), st.just("b"))))
 )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from math import ceil, log2
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentbus.blackboard import BlackboardConfig, Note, Stamp, Tally, lan, local, wan
@@ -66,6 +66,7 @@ STEPS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(STEPS, st.integers(0, 1_000))
 def test_whatever_happens_the_boards_come_out_the_same(steps: list[tuple[str, int, int]], seed: int) -> None:
     world = World(*names(5), seed=seed, loss=0.2, twice=0.2)
