@@ -44,21 +44,21 @@ class Seat:
         AgentNotFound: no method of that name has a policy.
     """
 
-    __slots__ = ("_agent", "_behavior", "_host", "_policy")
+    __slots__ = ("_agent", "_behavior", "_host")
 
     def __init__(self, host: Callable[[], Host], agent: Agent, behavior: str) -> None:
+        agent.policy(behavior)  # raises when there is none; it is asked anew each time, since a restart gives it back
         self._host = host
-        self._policy = agent.policy(behavior)
-        self._agent = type(agent).__name__
+        self._agent = agent
         self._behavior = behavior
 
     def __repr__(self) -> str:
-        return f"<Seat of {self._agent}.{self._behavior}, {'open' if self.open else 'closed'}>"
+        return f"<Seat of {self._whose}, {'open' if self.open else 'closed'}>"
 
     @property
     def open(self) -> bool:
         """Whether the policy shares what it knows with its team, now."""
-        return self._policy.shares
+        return self._agent.policy(self._behavior).shares
 
     # -- notes -----------------------------------------------------------------------------------------------------
 
@@ -120,6 +120,10 @@ class Seat:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
+    @property
+    def _whose(self) -> str:
+        return f"{type(self._agent).__name__}.{self._behavior}"
+
     def _board(self) -> Board:
         return self._here().machine.board
 
@@ -129,9 +133,10 @@ class Seat:
 
     def _check(self) -> None:
         if not self.open:
+            word = self._agent.policy(self._behavior).word
             raise NotSharing(
-                f"{self._agent}.{self._behavior} is {self._policy.word} and does not share what it knows: it neither "
-                "reads nor writes on its team's board; say shares=True in its decorator, or set its weight below 0.5"
+                f"{self._whose} is {word} and does not share what it knows: it neither reads nor writes on its team's "
+                "board; say shares=True in its decorator, or, where shares= is not said, set its weight below 0.5"
             )
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from math import ceil, log2
+from typing import ClassVar
 
 import pytest
 
-from agentbus import Agent, Context, Node, competitive, hybrid, on, rpc
+from agentbus import Agent, Context, Node, competitive, cooperative, hybrid, on, rpc
 from agentbus.blackboard import Blackboard, BlackboardConfig, Note, Seat, Stamp, Value, local
 from agentbus.blackboard.codec import BoardGossip, BoardStatusRequest, StatusReply, encode
 from agentbus.blackboard.model import Packet, PacketKind
-from agentbus.errors import AgentNotFound, BoardFull, NotConnected, NotSharing, PayloadTooLarge
+from agentbus.errors import AgentNotFound, BoardFull, HandlerFailed, NotConnected, NotSharing, PayloadTooLarge
 from agentbus.membership import Membership
 from agentbus.membership import local as members
 from agentbus.testing import Simulation
@@ -207,6 +208,43 @@ async def closed(sim: Simulation) -> None:
 
 def test_a_seat_is_open_while_its_policy_shares() -> None:
     Simulation(seed=8).run(closed)
+
+
+class Fragile(Courier):
+    """Fails at each job."""
+
+    seats: ClassVar[list[Seat]] = []
+
+    def __init__(self, board: Blackboard) -> None:
+        super().__init__(board)
+        self.seats.append(self.notes)
+
+    @cooperative(Delivery, Receipt)
+    async def deliver(self, job: Delivery, ctx: Context) -> Receipt:
+        raise RuntimeError("the bicycle is broken")
+
+    @deliver.cost
+    def distance(self, job: Delivery) -> float:
+        return 1.0
+
+
+async def restarts(sim: Simulation) -> None:
+    Fragile.seats = []
+    board = Blackboard(local())
+    courier = Fragile(board)
+    node = await sim.node("a", agents={TEAM: board, "fragile": courier})
+    courier.policy("deliver").weight = 1.0
+    with pytest.raises(HandlerFailed):
+        await node.request(Delivery(), Receipt, to="fragile", timeout_s=1.0)
+    await sim.until(lambda: len(Fragile.seats) == 2)
+    await sim.sleep(1.0)
+    assert [seat.open for seat in Fragile.seats] == [False, False]
+    courier.policy("deliver").weight = 0.0
+    assert [seat.open for seat in Fragile.seats] == [True, True]
+
+
+def test_an_agent_that_is_built_again_shares_no_more_than_before() -> None:
+    Simulation(seed=14).run(restarts)
 
 
 async def watches(sim: Simulation) -> None:
