@@ -1,6 +1,6 @@
 """``python -m examples.couriers``: see `examples.couriers`.
 
-Exit status: 0; 1 when there is no broker; 2 for wrong options.
+Exit status: 0; 1 when there is no broker; 2 for wrong options; 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -71,6 +71,8 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         with console.status("forty jobs a day"):
             days = asyncio.run(compare(options.seed, options.days, options.url))
+    except KeyboardInterrupt:
+        return 130
     except AgentBusError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1

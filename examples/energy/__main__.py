@@ -1,6 +1,7 @@
 """``python -m examples.energy``: see `examples.energy`.
 
-Exit status: 0 when the books balance; 1 when not, or when there is no broker; 2 for wrong options.
+Exit status: 0 when the books balance; 1 when not, or when there is no broker; 2 for wrong options; 130 after
+Ctrl-C.
 """
 
 from __future__ import annotations
@@ -92,12 +93,16 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         with console.status("a day of 96 quarters of an hour"):
             days = asyncio.run(live(options))
+    except KeyboardInterrupt:
+        return 130
     except (AgentBusError, Unbalanced) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     show(console, days, options.fail)
     if options.svg:
-        about = f"street {options.seed} on a fair day in May; five of sixteen have a roof and a battery, five a roof"
+        about = (
+            f"street {options.seed} on a fair day in May: six houses without panels, five with, five with a battery too"
+        )
         options.svg.write_text(draw(days[ALONE], days[MARKET], days.get(FAILED), options.fail, about), "utf-8")
     if options.json:
         figures = {"seed": options.seed, **{title: document(day) for title, day in days.items()}}

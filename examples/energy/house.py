@@ -101,7 +101,7 @@ class House:
 
 
 def street(seed: int) -> list[House]:
-    """The houses of a street: of sixteen, six have no roof, five have one, five a battery too."""
+    """The houses of a street: of sixteen, six have no panels, five have some, five a battery too."""
     rng = Random(f"street {seed}")
     through = clouds(rng)
     houses: list[House] = []

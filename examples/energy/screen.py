@@ -49,5 +49,5 @@ def show(console: Console, days: Mapping[str, Day], fails: str | None) -> None:
 def owns(house: House) -> str:
     """What it has."""
     if not any(house.made):
-        return "nothing"
-    return "roof, battery" if house.battery.capacity else "roof"
+        return "no panels"
+    return "panels, battery" if house.battery.capacity else "panels"
