@@ -10,12 +10,14 @@ Invariants: at most `OPEN` bids wait, the oldest is forgotten; a job is begun on
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError
 
+from .decisions import JobKey, job_id
 from .errors import Busy, HandlerFailed, Refused, SchemaMismatch
 from .inbound import Inbound
 from .messages import Frame, full_name
@@ -32,6 +34,7 @@ from .proposals import (
     Rejection,
     terms_of,
 )
+from .reoffering import Reoffers, Won
 from .specs import PolicySpec
 from .worker import Host, answer
 
@@ -43,9 +46,6 @@ _KINDS: dict[str, type[Award | Rejection | Cancellation]] = {
     REJECTION: Rejection,
     CANCELLATION: Cancellation,
 }
-
-Key = tuple[str, int, int]
-"""A call's message id: the buyer, the life of its node, the number."""
 
 
 class Bidding(Host, Protocol):
@@ -61,14 +61,16 @@ class Bidding(Host, Protocol):
 
 
 class OpenBid(NamedTuple):
-    """A bid that waits for a decision."""
+    """A bid that waits for a decision. `awards`: how many jobs the agent had been awarded when it bid."""
 
     job: bytes
     terms: Terms
     own_cost: float
     cost: float
     bid: float
+    weight: float
     expires_s: float
+    awards: int
 
 
 class Bidder:
@@ -80,16 +82,23 @@ class Bidder:
         offer: takes an awarded job into the behavior's mailbox.
     """
 
-    __slots__ = ("_engagements", "_host", "_name", "_offer", "_open", "_spec", "_taken")
+    __slots__ = ("_awards", "_engagements", "_host", "_name", "_offer", "_open", "_reoffers", "_spec", "_taken")
 
     def __init__(self, host: Bidding, spec: PolicySpec, offer: Callable[[Inbound], None]) -> None:
         self._host = host
         self._spec = spec
         self._name = full_name(spec.type)
         self._offer = offer
-        self._open: OrderedDict[Key, OpenBid] = OrderedDict()
-        self._taken: OrderedDict[Key, tuple[int, Engagement]] = OrderedDict()  # with the number of the award
+        self._open: OrderedDict[JobKey, OpenBid] = OrderedDict()
+        self._taken: OrderedDict[JobKey, tuple[int, Engagement]] = OrderedDict()  # with the number of the award
         self._engagements: list[Engagement] = []
+        self._awards = 0
+        self._reoffers = Reoffers(host, spec, self._decide, self._keep)
+
+    @property
+    def tasks(self) -> set[asyncio.Task[None]]:
+        """What offers jobs once more."""
+        return self._reoffers.tasks
 
     # -- calls -----------------------------------------------------------------------------------------------------
 
@@ -106,53 +115,56 @@ class Bidder:
             if key not in self._open and key not in self._taken:
                 self._answer(inbound, index, key, payload)
 
-    def _answer(self, inbound: Inbound, index: int, key: Key, payload: bytes) -> None:
+    def _answer(self, inbound: Inbound, index: int, key: JobKey, payload: bytes) -> None:
         host = self._host
-        job: Message | None = None
         terms = Terms()
         try:
             call = CallForProposals.FromString(payload)
-            terms = terms_of(call)
-            job = self._spec.type.FromString(call.job)
         except DecodeError as error:
-            decision = Decision(refusal=SchemaMismatch(f"not a job of type {self._name}: {error}"))
+            decision = Decision(refusal=SchemaMismatch(f"not a call for proposals: {error}"))
         else:
-            decision = self._decide(job, terms)
+            terms = terms_of(call)
+            decision = self._decide(call.job, terms)
             if decision.bid is not None and decision.weight is not None:
                 self._remember(inbound, index, key, call.job, terms, decision)
         frame = inbound.frame
-        host.log.debug(
-            "call answered",
-            job=":".join(map(str, key)),
-            behavior=self._spec.name,
-            value=terms.value,
-            team=terms.team,
-            cost=decision.cost,
-            weight=decision.weight,
-            bid=decision.bid,
-            reason=str(decision.refusal or ""),
-        )
         if decision.bid is None or decision.weight is None:
             error = decision.refusal or Refused("")
+            self._note(key, "refused", value=terms.value, cost=decision.cost, weight=decision.weight, reason=error)
             answer(host, inbound, index, error)
             if isinstance(error, HandlerFailed) and isinstance(error.__cause__, Exception):
                 host.failed(self._spec.name, error.__cause__)
             return
+        self._note(key, "bid", value=terms.value, cost=decision.cost, weight=decision.weight, bid=decision.bid)
         proposal = Proposal(bid=decision.bid, weight=decision.weight)
         host.port.reply(inbound.inbox, frame.sequence + index, proposal, frame.hops + 1)
 
-    def _decide(self, job: Message, terms: Terms) -> Decision:
+    def _note(self, key: JobKey, what: str, **facts: object) -> None:
+        host = self._host
+        host.port.bus.decisions.note(host.log, key, host.name, what, behavior=self._spec.name, **facts)
+
+    def _decide(self, payload: bytes, terms: Terms) -> Decision:
+        """What the agent says to a job at this moment."""
         host = self._host
         if not host.running:
             return Decision(refusal=Busy(f"agent {host.name!r} is not running now"))
+        try:
+            job = self._spec.type.FromString(payload)
+        except DecodeError as error:
+            return Decision(refusal=SchemaMismatch(f"not a job of type {self._name}: {error}"))
         return host.policy_of(self._spec).decide(job, terms, host.cost_of(self._spec), self.queue())
 
-    def _remember(self, inbound: Inbound, index: int, key: Key, job: bytes, terms: Terms, decision: Decision) -> None:
+    def _remember(
+        self, inbound: Inbound, index: int, key: JobKey, job: bytes, terms: Terms, decision: Decision
+    ) -> None:
         assert decision.cost is not None
         assert decision.bid is not None
+        assert decision.weight is not None
         deadlines = inbound.frame.deadlines_ms
         expires_s = inbound.received_s + (deadlines[index] / 1000 if deadlines else 0.0)
-        self._open[key] = OpenBid(job, terms, decision.own_cost, decision.cost, decision.bid, expires_s)
+        self._open[key] = OpenBid(
+            job, terms, decision.own_cost, decision.cost, decision.bid, decision.weight, expires_s, self._awards
+        )
         oldest = next(iter(self._open.values()))
         while len(self._open) > OPEN or oldest.expires_s < inbound.received_s:
             self._open.popitem(last=False)
@@ -180,13 +192,14 @@ class Bidder:
         if isinstance(word, Rejection):
             if known is not None and word.HasField("price") and not invalid("the price", word.price):
                 self._learn(known, won=False, price=word.price)
+                self._note(key, "not chosen", bid=known.bid, price=word.price)
             return known is not None
         taken = self._taken.get(key)
         if taken is not None:
             taken[1].cancel()
         return taken is not None
 
-    def _awarded(self, inbound: Inbound, index: int, key: Key, award: Award, known: OpenBid | None) -> bool:
+    def _awarded(self, inbound: Inbound, index: int, key: JobKey, award: Award, known: OpenBid | None) -> bool:
         frame = inbound.frame
         number = frame.sequence + index
         if known is None:
@@ -201,6 +214,7 @@ class Bidder:
             answer(self._host, inbound, index, Refused(f"it bid {known.bid:g}, and would be paid {award.payment:g}"))
             return True
         contract = Contract(
+            job=job_id(key),
             buyer=frame.source,
             terms=known.terms,
             bid=known.bid,
@@ -212,7 +226,6 @@ class Bidder:
         self._taken[key] = (number, engagement)
         if len(self._taken) > OPEN:
             self._taken.popitem(last=False)
-        self._engagements.append(engagement)
         self._learn(known, won=True, price=award.price)
         deadlines = frame.deadlines_ms[index : index + 1]
         traces = frame.traces[index : index + 1]
@@ -230,8 +243,25 @@ class Bidder:
         )
         order = Inbound(job, inbound.subject, inbound.reply, inbound.received_s)
         order.engagement = engagement
-        self._offer(order)
+        until_s = inbound.received_s + deadlines[0] / 1000 if deadlines else known.expires_s
+        won = Won(key, order, engagement, known.cost, known.weight, until_s)
+        if self._awards == known.awards or not self._busy():
+            self._keep(won)
+        else:
+            self._reoffers.take(won)
+        self._awards += 1
         return True
+
+    def _busy(self) -> bool:
+        """Whether it does, or is to do, as many jobs as it can at once."""
+        under_way = sum(not engagement.ended for engagement in self._engagements)
+        return under_way + len(self._reoffers.tasks) >= self._spec.concurrency
+
+    def _keep(self, won: Won) -> None:
+        """Does the job here."""
+        self._engagements.append(won.engagement)
+        self._note(won.key, "took it", price=won.engagement.contract.price, payment=won.engagement.contract.payment)
+        self._offer(won.order)
 
     def _learn(self, known: OpenBid, *, won: bool, price: float) -> None:
         past = Past(cost=known.cost, bid=known.bid, won=won, price=price, second_price=known.terms.second_price)

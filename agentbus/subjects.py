@@ -151,6 +151,10 @@ class Subjects:
         """All agents that bid for jobs of this type."""
         return f"{self.realm}.call.{type_token(type_name)}"
 
+    def why(self) -> str:
+        """All nodes, asked what their agents decided about a job."""
+        return f"{self.realm}.why"
+
     def inbox(self, node: str) -> str:
         """The pattern of a node's replies."""
         return f"{self.realm}.in.{node}.*"
