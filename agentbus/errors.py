@@ -29,6 +29,8 @@
     |   |-- NoBids                  a job that nobody, or too few, bid for: `refusals`       retry
     |   `-- AllFailed               a job at which each who bid has failed: `failures`       retry
     |-- PayloadTooLarge           more than the broker takes
+    |-- NotSharing                a team's board, asked by a policy that does not share what it knows
+    |-- BoardFull                 a team's board, which holds as much as it may
     |-- CheckpointInvalid         a saved state is truncated, altered or of another version: `reasons`
     |-- AgentStopped              supervision gave an agent up
     `-- Closed                    the node, or the transport, has been closed
@@ -231,6 +233,18 @@ class PayloadTooLarge(AgentBusError, ValueError):
     """A message, with its headers and frame, is larger than the broker takes."""
 
     code = 413
+
+
+class NotSharing(AgentBusError):
+    """A policy that does not share what it knows would read its team's board, or write on it."""
+
+    code = 403
+
+
+class BoardFull(AgentBusError):
+    """A team's board holds as many entries, or bytes, as it may. Nothing was written."""
+
+    code = 507
 
 
 class CheckpointInvalid(AgentBusError):
