@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from functools import cache
@@ -12,20 +13,20 @@ from xml.etree import ElementTree
 
 import pytest
 
-from agentbus import Node, Refused
+from agentbus import Agent, Context, Node, Refused, on
 from agentbus.market import EscrowClient, EscrowLedger
 from agentbus.market.agreements import Acceptance, AgreementState, Contest, Demand, Usage
 from agentbus.market.codec import encode
 from agentbus.market.escrow import HoldState
-from agentbus.wire.v1.market_pb2 import Ruling
+from agentbus.wire.v1 import market_pb2 as words
 from examples.compute import arbiter, provider
 from examples.compute.__main__ import document, main
 from examples.compute.arbiter import Arbiter
 from examples.compute.buyer import Deal
 from examples.compute.cast import ARBITER, BANK, BUYERS, LEDGER, PROVIDERS, UNITS, Clock
-from examples.compute.market import Story, live
+from examples.compute.market import REALM, Market, Story, live
 from examples.compute.primes import BLOCK, answers, asked, chance, count, described, evidence, exact_chance, made_up
-from examples.compute.v1.compute_pb2 import RatingReply, RatingRequest, TrustReply, TrustRequest
+from examples.compute.v1.compute_pb2 import Decline, RatingReply, RatingRequest, TrustReply, TrustRequest
 from tests.nats_server import NatsServer
 from tests.virtual_loop import run_virtually
 
@@ -218,6 +219,80 @@ def _price(deals: list[Deal], name: str) -> int:
     return next(deal.price for deal in deals if deal.provider == name)
 
 
+def demanded(name: str, buyer: str) -> Demand:
+    """Blocks 1 and 2; there is time."""
+    return Demand(
+        id=name,
+        buyer=buyer,
+        account=buyer,
+        work=described([1, 2]),
+        units=2,
+        price=20,
+        offers_until_s=1e5,
+        work_until_s=2e5,
+        settle_until_s=3e5,
+        arbiter=ARBITER,
+    )
+
+
+class Ears(Agent):
+    """Hears what providers say of some demands."""
+
+    def __init__(self) -> None:
+        self.offers: asyncio.Queue[words.Offer] = asyncio.Queue()
+        self.usages: asyncio.Queue[words.Usage] = asyncio.Queue()
+
+    @on(words.Offer)
+    async def offered(self, offer: words.Offer, ctx: Context) -> None:
+        if offer.demand.startswith("x-") and offer.provider == "ada":
+            await self.offers.put(offer)
+
+    @on(words.Usage)
+    async def used(self, usage: words.Usage, ctx: Context) -> None:
+        if usage.demand.startswith("x-"):
+            await self.usages.put(usage)
+
+
+async def test_without_money_in_escrow_there_is_no_work() -> None:
+    ears = Ears()
+    async with Market(1, 3, HERE, 1.0) as market, Node(HERE, realm=REALM, agents={"ears": ears}):
+        bank, escrow = market.bank, EscrowClient(market.bank, market.ledger)
+        for number, units in enumerate((None, 1, 2)):
+            market.clock.round = number
+            demand = demanded(f"x-{number}", BANK)
+            await bank.publish(encode(demand))
+            offer = await ears.offers.get()
+            if units is not None:
+                amount = units * offer.price
+                await escrow.hold(f"{demand.id}-hold", BANK, "ada", amount, for_s=4e5, arbiter=ARBITER)
+            await bank.publish(encode(Acceptance(demand=demand.id, provider="ada")))
+        usage = await ears.usages.get()
+        assert usage.demand == "x-2", "not for nothing, and not for half of it"
+        assert answers(usage.evidence) == [count(1), count(2)]
+
+
+@pytest.mark.parametrize(
+    ("work", "units", "arbiter_name"), [("primes", 1, ARBITER), (described([1]), 2, ARBITER), (described([1]), 1, "me")]
+)
+async def test_a_demand_that_makes_no_sense_has_no_offers(work: str, units: int, arbiter_name: str) -> None:
+    async with Market(1, 3, HERE, 1.0) as market:
+        wrong = replace(demanded("x", BANK), work=work, units=units, arbiter=arbiter_name)
+        async with Node(HERE, realm=REALM, agents={"clerk": (clerk := Clerk())}):
+            await market.bank.publish(encode(wrong))
+            assert {await clerk.heard.get() for _ in PROVIDERS} == {(kind.name, "x") for kind in PROVIDERS}
+
+
+class Clerk(Agent):
+    """Hears who declines."""
+
+    def __init__(self) -> None:
+        self.heard: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+
+    @on(Decline)
+    async def declined(self, decline: Decline, ctx: Context) -> None:
+        await self.heard.put((ctx.sender, decline.demand))
+
+
 async def test_the_arbiter_believes_the_ledger_and_not_a_tale(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arbiter, "PATIENCE_S", 0.05)
     clock = Clock()
@@ -234,13 +309,9 @@ async def test_the_arbiter_believes_the_ledger_and_not_a_tale(monkeypatch: pytes
         for name in (lab, "ada"):
             await escrow[name].open(f"{name}-opens", name)
         await escrow[BANK].transfer("funds", BANK, lab, 100)
-        blocks = [1, 2]
-        demand = Demand(
-            id="d", buyer=lab, account=lab, work=described(blocks), units=2, price=9, offers_until_s=1, work_until_s=2,
-            settle_until_s=3, arbiter=ARBITER,
-        )  # fmt: skip
+        demand = demanded("d", lab)
         with pytest.raises(Refused, match="nobody has told of demand 'd'"):
-            await buyer.request(encode(Contest(demand="d", by=lab)), Ruling, to=ARBITER)
+            await buyer.request(encode(Contest(demand="d", by=lab)), words.Ruling, to=ARBITER)
         await buyer.publish(encode(demand))
         await escrow[lab].hold("d-hold", lab, "ada", 10, for_s=9, arbiter=ARBITER)
         await ada.publish(encode(Acceptance(demand="d", provider="ada")))
@@ -248,12 +319,12 @@ async def test_the_arbiter_believes_the_ledger_and_not_a_tale(monkeypatch: pytes
         await ada.publish(encode(Usage(demand="d", provider="ada", units=2, evidence=evidence([count(1), 7]))))
         contest = encode(Contest(demand="d", by=lab))
         with pytest.raises(Refused, match="has no dispute with ada in the ledger"):
-            await buyer.request(contest, Ruling, to=ARBITER)
+            await buyer.request(contest, words.Ruling, to=ARBITER)
         await escrow[lab].dispute("d-dispute", "d-hold")
         with pytest.raises(Refused, match=f"{rival} has no dispute"):
-            await other.request(contest, Ruling, to=ARBITER)
-        ruling = await buyer.request(contest, Ruling, to=ARBITER)
-        assert ruling == Ruling(demand="d", units=1)
+            await other.request(contest, words.Ruling, to=ARBITER)
+        ruling = await buyer.request(contest, words.Ruling, to=ARBITER)
+        assert ruling == words.Ruling(demand="d", units=1)
         assert (await escrow[lab].balance(lab), await escrow[lab].balance("ada")) == (95, 5)
 
         slander = RatingRequest(demand="d", provider="ada", satisfaction=-1.0)
