@@ -222,6 +222,7 @@ class Lab(Agent):
             work=described(blocks),
             units=len(blocks),
             price=WORTH,
+            made_s=now,
             offers_until_s=now + OFFERS_S,
             work_until_s=now + WORK_S,
             settle_until_s=now + SETTLE_S,
@@ -233,13 +234,9 @@ class Lab(Agent):
     async def _choice(self, deal: Agreement, ctx: Context) -> Offer | None:
         """The offer that gains most, as far as its provider is to be trusted; None: none gains anything."""
         found = await ctx.request(TrustRequest(), TrustReply, to=ARBITER)
-        trust, rated = dict(found.trust), set(found.rated)
-        believing = expected_gain(WORTH, trust, newcomer=NEWCOMER)
-
-        def score(bid: Bid) -> float:
-            """Whoever has lost all trust gains nobody anything."""
-            return believing(bid) if trust.get(bid.bidder, 0.0) > 0.0 or bid.bidder not in rated else 0.0
-
+        rated = set(found.rated)
+        known = {name: trust for name, trust in found.trust.items() if trust > 0.0 or name in rated}
+        score = expected_gain(WORTH, known, newcomer=NEWCOMER)
         bids = [Bid(bidder=name, bid=deal.offers[name].price) for name in sorted(deal.offers)]  # not as they came
         unknown = [bid for bid in bids if bid.bidder not in rated]
         if unknown and self._chance(f"{deal.demand.id} trial").random() < TRIAL:

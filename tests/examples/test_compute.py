@@ -228,6 +228,7 @@ def demanded(name: str, buyer: str) -> Demand:
         work=described([1, 2]),
         units=2,
         price=20,
+        made_s=0.0,
         offers_until_s=1e5,
         work_until_s=2e5,
         settle_until_s=3e5,
