@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from logging import DEBUG
 from typing import Any, NamedTuple, Protocol
 
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError
 
 from .errors import Busy, HandlerFailed, Refused, SchemaMismatch
 from .inbound import Inbound
@@ -24,13 +25,12 @@ from .policies import Decision, Past, PolicyState
 from .proposals import (
     AWARD,
     CANCELLATION,
-    REJECTION,
     Award,
-    CallForProposals,
+    Called,
     Cancellation,
     Proposal,
-    Rejection,
-    terms_of,
+    call_of,
+    rejection_of,
 )
 from .specs import PolicySpec
 from .worker import Host, answer
@@ -38,11 +38,7 @@ from .worker import Host, answer
 OPEN = 4096
 """Bids that may wait for a decision, and awards that are remembered, for each behavior."""
 
-_KINDS: dict[str, type[Award | Rejection | Cancellation]] = {
-    AWARD: Award,
-    REJECTION: Rejection,
-    CANCELLATION: Cancellation,
-}
+_KINDS: dict[str, type[Award | Cancellation]] = {AWARD: Award, CANCELLATION: Cancellation}
 
 Key = tuple[str, int, int]
 """A call's message id: the buyer, the life of its node, the number."""
@@ -80,11 +76,12 @@ class Bidder:
         offer: takes an awarded job into the behavior's mailbox.
     """
 
-    __slots__ = ("_engagements", "_host", "_name", "_offer", "_open", "_spec", "_taken")
+    __slots__ = ("_engagements", "_host", "_name", "_offer", "_open", "_policy", "_spec", "_taken")
 
     def __init__(self, host: Bidding, spec: PolicySpec, offer: Callable[[Inbound], None]) -> None:
         self._host = host
         self._spec = spec
+        self._policy = host.policy_of(spec)
         self._name = full_name(spec.type)
         self._offer = offer
         self._open: OrderedDict[Key, OpenBid] = OrderedDict()
@@ -101,72 +98,86 @@ class Bidder:
                 answer(self._host, inbound, 0, SchemaMismatch("calls for proposals come in frames: use delegate()"))
             return
         self._host.port.bus.hold()  # others on this node bid in this turn, too
-        for index, payload in enumerate(frame.payloads):
-            key = (frame.source, frame.epoch, frame.sequence + index)
+        source, epoch, number = frame.source, frame.epoch, frame.sequence
+        for index, call in enumerate(inbound.read(call_of)):
+            key = (source, epoch, number + index)
             if key not in self._open and key not in self._taken:
-                self._answer(inbound, index, key, payload)
+                self._answer(inbound, index, key, call)
 
-    def _answer(self, inbound: Inbound, index: int, key: Key, payload: bytes) -> None:
-        host = self._host
-        job: Message | None = None
-        terms = Terms()
-        try:
-            call = CallForProposals.FromString(payload)
-            terms = terms_of(call)
-            job = self._spec.type.FromString(call.job)
-        except DecodeError as error:
-            decision = Decision(refusal=SchemaMismatch(f"not a job of type {self._name}: {error}"))
-        else:
-            decision = self._decide(job, terms)
-            if decision.bid is not None and decision.weight is not None:
-                self._remember(inbound, index, key, call.job, terms, decision)
-        frame = inbound.frame
-        host.log.debug(
-            "call answered",
-            job=":".join(map(str, key)),
-            behavior=self._spec.name,
-            value=terms.value,
-            team=terms.team,
-            cost=decision.cost,
-            weight=decision.weight,
-            bid=decision.bid,
-            reason=str(decision.refusal or ""),
-        )
-        if decision.bid is None or decision.weight is None:
+    def _answer(self, inbound: Inbound, index: int, key: Key, call: Called) -> None:
+        host, frame = self._host, inbound.frame
+        decision = self._decide(call)
+        if host.log.is_enabled_for(DEBUG):
+            self._tell_log(key, call, decision)
+        bid, weight = decision.bid, decision.weight
+        if bid is None or weight is None:
             error = decision.refusal or Refused("")
             answer(host, inbound, index, error)
             if isinstance(error, HandlerFailed) and isinstance(error.__cause__, Exception):
                 host.failed(self._spec.name, error.__cause__)
             return
-        proposal = Proposal(bid=decision.bid, weight=decision.weight)
-        host.port.reply(inbound.inbox, frame.sequence + index, proposal, frame.hops + 1)
+        self._remember(inbound, index, key, call, decision)
+        host.port.reply(inbound.inbox, frame.sequence + index, Proposal(bid=bid, weight=weight), frame.hops + 1)
 
-    def _decide(self, job: Message, terms: Terms) -> Decision:
-        host = self._host
-        if not host.running:
-            return Decision(refusal=Busy(f"agent {host.name!r} is not running now"))
-        return host.policy_of(self._spec).decide(job, terms, host.cost_of(self._spec), self.queue())
+    def _decide(self, call: Called) -> Decision:
+        host, spec = self._host, self._spec
+        broken = call.broken
+        if not broken:
+            try:
+                job = spec.type.FromString(call.job)
+            except DecodeError as error:
+                broken = str(error)
+            else:
+                if not host.running:
+                    return Decision(refusal=Busy(f"agent {host.name!r} is not running now"))
+                return self._policy.decide(job, call.terms, host.cost_of(spec), self.queue())
+        return Decision(refusal=SchemaMismatch(f"not a job of type {self._name}: {broken}"))
 
-    def _remember(self, inbound: Inbound, index: int, key: Key, job: bytes, terms: Terms, decision: Decision) -> None:
-        assert decision.cost is not None
-        assert decision.bid is not None
+    def _tell_log(self, key: Key, call: Called, decision: Decision) -> None:
+        self._host.log.debug(
+            "call answered",
+            job=":".join(map(str, key)),
+            behavior=self._spec.name,
+            value=call.terms.value,
+            team=call.terms.team,
+            cost=decision.cost,
+            weight=decision.weight,
+            bid=decision.bid,
+            reason=str(decision.refusal or ""),
+        )
+
+    def _remember(self, inbound: Inbound, index: int, key: Key, call: Called, decision: Decision) -> None:
+        own_cost, cost, _, bid, _ = decision
+        assert cost is not None
+        assert bid is not None
         deadlines = inbound.frame.deadlines_ms
-        expires_s = inbound.received_s + (deadlines[index] / 1000 if deadlines else 0.0)
-        self._open[key] = OpenBid(job, terms, decision.own_cost, decision.cost, decision.bid, expires_s)
-        oldest = next(iter(self._open.values()))
-        while len(self._open) > OPEN or oldest.expires_s < inbound.received_s:
-            self._open.popitem(last=False)
-            oldest = next(iter(self._open.values()), self._open[key])
+        now = inbound.received_s
+        waiting = self._open
+        waiting[key] = OpenBid(
+            call.job, call.terms, own_cost, cost, bid, now + deadlines[index] / 1000 if deadlines else now
+        )
+        while len(waiting) > OPEN or next(iter(waiting.values())).expires_s < now:
+            waiting.popitem(last=False)
 
     def queue(self) -> float:
         """What the jobs that it has been awarded and not ended cost, for each that it does at once."""
+        if not self._engagements:
+            return 0.0
         self._engagements = [engagement for engagement in self._engagements if not engagement.ended]
         return sum(engagement.contract.cost for engagement in self._engagements) / self._spec.concurrency
 
     # -- decisions -------------------------------------------------------------------------------------------------
 
+    def closed(self, inbound: Inbound) -> None:
+        """Jobs are over. Of a bid that waits for a decision that is the rejection."""
+        frame = inbound.frame
+        for word in inbound.read(rejection_of):
+            known = self._open.pop((frame.source, frame.epoch, word.call), None)
+            if known is not None and word.price is not None:
+                self._learn(known, won=False, price=word.price)
+
     def decided(self, inbound: Inbound, index: int) -> bool:
-        """An award, a rejection or a cancellation has come. Returns whether it was of a call that this one knows."""
+        """An award or a cancellation has come. Returns whether it was of a call that this one knows."""
         frame = inbound.frame
         try:
             word = _KINDS[frame.type].FromString(frame.payloads[index])
@@ -174,13 +185,9 @@ class Bidder:
             answer(self._host, inbound, index, SchemaMismatch(f"not a {frame.type}: {error}"))
             return True
         key = (frame.source, frame.epoch, word.call)
-        known = self._open.pop(key, None)
         if isinstance(word, Award):
-            return self._awarded(inbound, index, key, word, known)
-        if isinstance(word, Rejection):
-            if known is not None and word.HasField("price") and not invalid("the price", word.price):
-                self._learn(known, won=False, price=word.price)
-            return known is not None
+            return self._awarded(inbound, index, key, word, self._open.pop(key, None))
+        self._open.pop(key, None)
         taken = self._taken.get(key)
         if taken is not None:
             taken[1].cancel()
@@ -235,4 +242,4 @@ class Bidder:
 
     def _learn(self, known: OpenBid, *, won: bool, price: float) -> None:
         past = Past(cost=known.cost, bid=known.bid, won=won, price=price, second_price=known.terms.second_price)
-        self._host.policy_of(self._spec).history.append(past)
+        self._policy.history.append(past)

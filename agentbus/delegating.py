@@ -42,7 +42,7 @@ from .negotiation import (
 )
 from .peers import PeerView
 from .port import Port, serialize
-from .proposals import PROPOSAL, Award, Cancellation, award, bid_of, call, rejection
+from .proposals import CANCELLATION, PROPOSAL, Award, Cancellation, award, bid_of, call, rejection
 from .subjects import check_name
 
 R = TypeVar("R", bound=Message)
@@ -122,7 +122,6 @@ class Delegation(Generic[R]):
         "_machine",
         "_name",
         "_port",
-        "_rejection",
         "_reply",
         "_reply_name",
         "_results",
@@ -171,7 +170,6 @@ class Delegation(Generic[R]):
         self._call = _Bids(self, self._future, f"{self._name} to whoever bids for it", deadline_s)
         self._hears: list[Call] = [self._call]
         self._results: dict[str, R] = {}
-        self._rejection: Message | None = None
         self._todo: deque[Effect] = deque()
         self._busy = False
         self._bucket: Bucket | None = None
@@ -283,13 +281,12 @@ class Delegation(Generic[R]):
         match effect:
             case Accept():
                 self._award(effect)
-            case Reject(bidder, price):
-                if self._rejection is None:  # the same for all
-                    self._port.bus.hold()
-                    self._rejection = rejection(self._call.sequence, price)
-                self._tell(bidder, self._rejection)
+            case Reject(_, price):  # one message for all: whoever has an open bid for this call has not won
+                subjects = self._port.bus.subjects
+                self._tell(subjects.closed(self._name), rejection(self._call.sequence, price))
             case Cancel(bidder):
-                self._tell(bidder, Cancellation(call=self._call.sequence))
+                subjects = self._port.bus.subjects
+                self._tell(subjects.agent(bidder, CANCELLATION), Cancellation(call=self._call.sequence))
             case Ended():
                 if not self._future.done():
                     self._future.set_result(effect)
@@ -308,11 +305,10 @@ class Delegation(Generic[R]):
         except AgentBusError as error:
             self.happened(Fell(bidder, error))
 
-    def _tell(self, bidder: str, message: Message) -> None:
-        port = self._port
+    def _tell(self, subject: str, message: Message) -> None:
         hops, trace = self._cause
         with suppress(AgentBusError):  # best effort: who does not hear of it, lets its bid expire
-            port.put(port.bus.subjects.agent(bidder, full_name(message)), message, hops, trace)
+            self._port.put(subject, message, hops, trace)
 
     def _tick_at(self, when_s: float | None) -> None:
         if when_s == self._when_s:

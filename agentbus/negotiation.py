@@ -6,8 +6,9 @@ best. Those who have not won are told the price when the job is done, not before
 replace the winner, and a rejection is final.
 
 Invariants: a bidder gets at most one of `Accept` and `Reject`; no more than `winners` work on the job at a time, unless
-one was silent for too long; `Ended` comes once, and nothing after it. With n bidders a job takes at most 2n + 2
-messages (the call, n bids, n acceptances or rejections, the result), and one more for each winner that failed.
+one was silent for too long; `Ended` comes once, and nothing after it. With n bidders a job takes at most n + 4 messages
+(the call, n bids, the acceptance, the result, one rejection that all hear), never more than the 2n + 2 of one rejection
+to each, and one more for each winner that failed.
 
 Source: FIPA Contract Net Interaction Protocol, SC00029H, its refuse, not-understood, failure and cancel branches
 included. R. G. Smith, "The Contract Net Protocol", IEEE Transactions on Computers C-29 (1980).
@@ -167,9 +168,9 @@ class Accept:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """To tell the bidder what the job went for; None: it was not done."""
+    """To tell these bidders what the job went for; None: it was not done."""
 
-    bidder: str
+    bidders: tuple[str, ...]
     price: float | None
 
 
@@ -383,7 +384,8 @@ class Negotiation:
         if not isinstance(error, DeadlineExceeded):  # then nobody needs to be told: all have the same deadline
             price = max((winner.price for winner in winners), default=None)
             effects += [Cancel(bidder) for bidder in self._until]
-            effects += [Reject(bidder, price) for bidder in self._proposers if bidder not in self._accepted]
+            if lost := tuple(bidder for bidder in self._proposers if bidder not in self._accepted):
+                effects.append(Reject(lost, price))
         self._until.clear()
         return [*effects, Ended(error, winners)]
 

@@ -22,7 +22,7 @@ import inspect
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar, cast
 
 from google.protobuf.message import Message
 
@@ -99,8 +99,7 @@ def adaptive(cost: float, terms: Terms, history: Sequence[Past], /) -> float:
     return bid if terms.value is None else min(bid, max(cost, terms.value))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(NamedTuple):
     """What an agent says to a call.
 
     Attributes:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from google.protobuf.message import Message
+from typing import NamedTuple
+
+from google.protobuf.message import DecodeError, Message
 
 from .awards import Bid, Ranked
 from .messages import full_name
-from .negotiation import Terms
+from .negotiation import Terms, invalid
 from .wire.v1.negotiation_pb2 import Award, CallForProposals, Cancellation, Proposal, Rejection
 
 __all__ = [
@@ -17,14 +19,17 @@ __all__ = [
     "REJECTION",
     "Award",
     "CallForProposals",
+    "Called",
     "Cancellation",
+    "Closed",
     "Proposal",
     "Rejection",
     "award",
     "bid_of",
     "call",
+    "call_of",
     "rejection",
-    "terms_of",
+    "rejection_of",
 ]
 
 CALL: str = full_name(CallForProposals)
@@ -32,6 +37,21 @@ PROPOSAL: str = full_name(Proposal)
 AWARD: str = full_name(Award)
 REJECTION: str = full_name(Rejection)
 CANCELLATION: str = full_name(Cancellation)
+
+
+class Called(NamedTuple):
+    """A call for proposals as it came; `broken` says why it can't be read."""
+
+    job: bytes
+    terms: Terms
+    broken: str = ""
+
+
+class Closed(NamedTuple):
+    """The number of a call that is over, and what the job went for."""
+
+    call: int
+    price: float | None
 
 
 def call(job: bytes, terms: Terms) -> CallForProposals:
@@ -42,10 +62,24 @@ def call(job: bytes, terms: Terms) -> CallForProposals:
     return message
 
 
-def terms_of(message: CallForProposals) -> Terms:
-    """What a call says beside the job."""
+def call_of(payload: bytes) -> Called:
+    """What a call says."""
+    try:
+        message = CallForProposals.FromString(payload)
+    except DecodeError as error:
+        return Called(b"", Terms(), str(error))
     value = message.value if message.HasField("value") else None
-    return Terms(value=value, team=message.team, second_price=message.second_price)
+    return Called(message.job, Terms(value=value, team=message.team, second_price=message.second_price))
+
+
+def rejection_of(payload: bytes) -> Closed:
+    """What a rejection says; of no call when it can't be read, and without a price that is none."""
+    try:
+        message = Rejection.FromString(payload)
+    except DecodeError:
+        return Closed(-1, None)
+    told = message.HasField("price") and not invalid("the price", message.price)
+    return Closed(message.call, message.price if told else None)
 
 
 def bid_of(bidder: str, payload: bytes) -> Bid:

@@ -151,6 +151,10 @@ class Subjects:
         """All agents that bid for jobs of this type."""
         return f"{self.realm}.call.{type_token(type_name)}"
 
+    def closed(self, type_name: str) -> str:
+        """The same agents: what became of jobs they have bid for."""
+        return f"{self.realm}.closed.{type_token(type_name)}"
+
     def inbox(self, node: str) -> str:
         """The pattern of a node's replies."""
         return f"{self.realm}.in.{node}.*"

@@ -98,7 +98,7 @@ class Worker(ABC):
         handler: what handles a message; replaced when the agent is built again.
     """
 
-    __slots__ = ("__weakref__", "counters", "handler", "host", "mailbox", "spec", "tasks")
+    __slots__ = ("__weakref__", "_starting", "counters", "handler", "host", "mailbox", "spec", "tasks")
 
     def __init__(self, host: Host, spec: OnSpec | RpcSpec, handler: Handler) -> None:
         self.host = host
@@ -107,6 +107,7 @@ class Worker(ABC):
         self.counters = Counters()
         self.mailbox = Mailbox(spec.mailbox)
         self.tasks: tuple[asyncio.Task[None], ...] = ()
+        self._starting = 0  # how many of them have not begun
 
     def offer(self, inbound: Inbound) -> None:
         """Takes a frame in; what the mailbox has no room for is dropped by the behavior's policy."""
@@ -127,17 +128,29 @@ class Worker(ABC):
         if len(self.tasks) < self.spec.concurrency:
             self.resume()
 
-    def resume(self) -> None:
-        """Starts as many tasks as there is work for, if handlers may run."""
+    def resume(self, taking: int = 0) -> None:
+        """Starts tasks for what waits, but for `taking` messages, if handlers may run: at most as many as run already,
+        and one, until these have begun, since handlers that never wait leave the others nothing to do."""
         if self.host.running:
-            wanted = min(self.spec.concurrency, len(self.tasks) + self.mailbox.size)
-            while len(self.tasks) < wanted:
-                task = self.host.port.bus.loop.create_task(self._run(), name=self.spec.name)
+            running, starting = len(self.tasks), self._starting
+            wanted = min(
+                self.spec.concurrency - running, self.mailbox.size - taking - starting, running + 1 - 2 * starting
+            )
+            for _ in range(wanted):
+                task = self.host.port.bus.loop.create_task(self._begin(), name=self.spec.name)
                 self.tasks = (*self.tasks, task)
+                self._starting += 1
                 task.add_done_callback(self._ended)
+
+    async def _begin(self) -> None:
+        self._starting -= 1
+        self.resume(taking=1)
+        await self._run()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self.tasks = tuple(other for other in self.tasks if other is not task)
+        if not self.tasks:
+            self._starting = 0  # one that was cancelled before it began has not said so
         error = None if task.cancelled() else task.exception()
         if isinstance(error, Exception):
             self.host.failed(self.spec.name, error)

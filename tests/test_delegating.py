@@ -141,14 +141,15 @@ async def test_the_cheapest_does_it_and_all_are_told(url: str) -> None:
         assert [past.won for past in agents["near"].policy("deliver").history] == [True]
 
 
-async def test_a_job_takes_two_messages_a_bidder_and_two(url: str) -> None:
+async def test_a_job_takes_a_message_a_bidder_and_four(url: str) -> None:
     async with town(url, **{f"c{number}": Courier(float(number)) for number in range(8)}) as (buyer, there):
         for _ in range(3):
             await buyer.delegate(Delivery(), Receipt)
         rejected = [there.cells[f"c{number}"].agent.policy("deliver").history for number in range(1, 8)]
         await until(lambda: all(len(history) == 3 for history in rejected))
         sent = buyer.statistics().messages_sent + there.statistics().messages_sent
-        assert sent == 3 * (2 * 8 + 2)
+        assert sent == 3 * (8 + 4)
+        assert there.statistics().frames_sent <= 3 * 2, "the bids of one node's agents travel together"
 
 
 async def test_many_jobs_at_once(url: str) -> None:
