@@ -241,5 +241,4 @@ class Bidder:
         return True
 
     def _learn(self, known: OpenBid, *, won: bool, price: float) -> None:
-        past = Past(cost=known.cost, bid=known.bid, won=won, price=price, second_price=known.terms.second_price)
-        self._policy.history.append(past)
+        self._policy.history.append(Past(known.cost, known.bid, won, price, known.terms.second_price))

@@ -230,22 +230,25 @@ class Delegation(Generic[R]):
         machine = self._machine
         if machine.phase == "ended":
             return
-        self._todo.extend(machine.handle(event, self._port.bus.loop.time()))
+        todo = self._todo
+        todo.extend(machine.handle(event, self._port.bus.loop.time()))
         if self._busy:
             return  # it happened while an effect was carried out, and its own come after that
-        self._busy = True
-        while self._todo:
-            self._carry_out(self._todo.popleft())
-        self._busy = False
+        if todo:
+            self._busy = True
+            while todo:
+                self._carry_out(todo.popleft())
+            self._busy = False
         self._tick_at(machine.next_deadline())
 
     def answered(self, kind: str, source: str, payload: bytes) -> None:
         """A bid, or a refusal."""
-        try:
-            check_name(source, "agent")
-        except SubjectError:
-            return
-        self._audience.heard(source)
+        if not self._audience.knows(source):
+            try:
+                check_name(source, "agent")
+            except SubjectError:
+                return
+            self._audience.heard(source)
         if kind == FAILURE_TYPE:
             self.happened(Declined(source, as_error(payload)))
             return

@@ -71,8 +71,8 @@ class Inbound:
         return self._inbox
 
     def read(self, parse: Callable[[bytes], V]) -> list[V]:
-        """What the payloads say: values that nobody changes, parsed once for all of this node's listeners. Those who share
-        a frame have to give one `parse`, which doesn't raise."""
+        """What the payloads say: values that nobody changes, parsed once for all of this node's listeners. Those who
+        share a frame have to give one `parse`, which doesn't raise."""
         if self._read is None:
             self._read = [parse(payload) for payload in self.frame.payloads]
         return self._read

@@ -414,12 +414,15 @@ class Audience:
         viewed = (name for name, epoch in self._viewed.items() if self._silent.get(name) != epoch)
         return {*self._heard, *viewed}
 
+    def knows(self, name: str) -> bool:
+        """Whether that agent has answered before."""
+        return name in self._heard
+
     def heard(self, name: str) -> None:
-        """That agent has answered."""
-        if name not in self._heard:
-            self._silent.pop(name, None)
-            if len(self._heard) < REMEMBER:
-                self._heard[name] = None
+        """That agent has answered, for the first time or again after a silence."""
+        self._silent.pop(name, None)
+        if len(self._heard) < REMEMBER:
+            self._heard[name] = None
 
     def missed(self, names: Collection[str]) -> None:
         """These have not answered."""

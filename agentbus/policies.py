@@ -21,7 +21,7 @@ from __future__ import annotations
 import inspect
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar, cast
 
 from google.protobuf.message import Message
@@ -49,8 +49,7 @@ CATCH_UP = 0.5
 Weight = float | Callable[[Q], float]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
+class Past(NamedTuple):
     """What became of one bid.
 
     Attributes:
@@ -191,7 +190,7 @@ class PolicyState:
             return Decision(cost=cost, weight=weight, refusal=failed)
         if why := reluctance(cost, bid, weight, terms.value):
             return Decision(cost=cost, weight=weight, refusal=Refused(why))
-        return Decision(own_cost=float(own), cost=cost, weight=weight, bid=bid)
+        return Decision(float(own), cost, weight, bid)
 
 
 def reluctance(cost: float, bid: float, weight: float, value: float | None) -> str:

@@ -85,7 +85,7 @@ def rejection_of(payload: bytes) -> Closed:
 def bid_of(bidder: str, payload: bytes) -> Bid:
     """A bid. Raises `google.protobuf.message.DecodeError`."""
     message = Proposal.FromString(payload)
-    return Bid(bidder=bidder, bid=message.bid, weight=message.weight)
+    return Bid(bidder, message.bid, message.weight)
 
 
 def award(number: int, ranked: Ranked) -> Award:
