@@ -141,7 +141,10 @@ class Bus:
         self._turn_open = False
         if self._dirty:
             dirty, self._dirty = self._dirty, {}
-            for lane in joined(dirty.values()):
+            lanes = joined(dirty.values())
+            if len(lanes) > 1:
+                self.transport.hold()
+            for lane in lanes:
                 self.emit(lane)
 
     def emit(self, lane: Lane) -> None:

@@ -6,7 +6,7 @@ timer: coalescing adds no latency beyond the turn.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from .calls import Call
 from .messages import Frame
@@ -140,14 +140,15 @@ class Lane:
         return frame, calls
 
 
-def joined(lanes: Iterable[Lane]) -> Iterator[Lane]:
+def joined(lanes: Iterable[Lane]) -> list[Lane]:
     """Lanes that have gathered messages, the answers of several agents to one node in one of them where they fit."""
+    left: list[Lane] = []
     first: dict[tuple[str, str, int], Lane] = {}
     for lane in lanes:
         if lane.answers:
             chosen = first.setdefault((lane.subject, lane.type_name, lane.hops), lane)
-            if chosen is not lane and not chosen.absorb(lane):
-                yield lane
-        elif lane.payloads:
-            yield lane
-    yield from first.values()
+            if chosen is not lane and chosen.absorb(lane):
+                continue
+        if lane.payloads:
+            left.append(lane)
+    return left

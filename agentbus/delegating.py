@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from google.protobuf.message import DecodeError, Message
 from structlog.typing import FilteringBoundLogger
@@ -92,8 +92,8 @@ class Deal(Generic[R]):
         return self.winners[0].result
 
 
-class Delegation(Generic[R]):
-    """One job on its way.
+class Delegation(Call, Generic[R]):
+    """One job on its way. To the node's `Calls` it is the call for proposals.
 
     Args:
         port: the buyer's.
@@ -111,21 +111,21 @@ class Delegation(Generic[R]):
         "_audience",
         "_bucket",
         "_busy",
-        "_call",
         "_cause",
-        "_deadline_s",
+        "_ended",
         "_expected",
-        "_future",
         "_hears",
         "_job",
         "_log",
         "_machine",
         "_name",
         "_port",
+        "_rejected",
         "_reply",
         "_reply_name",
         "_results",
         "_terms",
+        "_time",
         "_todo",
         "_when_s",
     )
@@ -145,15 +145,19 @@ class Delegation(Generic[R]):
         patience_s: float | None,
         cause: tuple[int, str],
     ) -> None:
-        now = port.bus.loop.time()
+        loop = port.bus.loop
+        self._time = loop.time
+        now = loop.time()
+        name = full_name(job)
+        self._ended: asyncio.Future[Ended] = loop.create_future()
+        super().__init__(cast("asyncio.Future[Any]", self._ended), f"{name} to whoever bids for it", deadline_s)
         self._port = port
         self._job = job
-        self._name = full_name(job)
+        self._name = name
         self._reply = reply
         self._reply_name = full_name(reply)
         self._terms = terms
         self._log = log
-        self._deadline_s = deadline_s
         self._cause = cause
         self._audience = _audience(port, self._name, peers, now)
         self._expected = self._audience.expected() - {port.source}
@@ -166,10 +170,9 @@ class Delegation(Generic[R]):
             deadline_s=deadline_s,
             patience_s=patience_s,
         )
-        self._future: asyncio.Future[Ended] = port.bus.loop.create_future()
-        self._call = _Bids(self, self._future, f"{self._name} to whoever bids for it", deadline_s)
-        self._hears: list[Call] = [self._call]
+        self._hears: list[Call] = [self]
         self._results: dict[str, R] = {}
+        self._rejected: Reject | None = None
         self._todo: deque[Effect] = deque()
         self._busy = False
         self._bucket: Bucket | None = None
@@ -184,8 +187,8 @@ class Delegation(Generic[R]):
             subject = port.bus.subjects.call(self._name)
             route = port.route(subject, message, Award, hops, alone=False)
             self._tick_at(machine.next_deadline())
-            port.ask(route, message, self._call, self._deadline_s, trace)
-            ended = await self._future
+            port.ask(route, message, self, self.timeout_s, trace)
+            ended = await self._ended
             self._tell_log(ended)
         finally:
             self.happened(Withdrawn())  # nothing, unless it was cancelled here
@@ -213,7 +216,7 @@ class Delegation(Generic[R]):
         bus, best = self._port.bus, ended.winners[0] if ended.winners else None
         self._log.debug(
             "job done" if best else "job not done",
-            job=f"{self._port.source}:{bus.epoch}:{self._call.sequence}",
+            job=f"{self._port.source}:{bus.epoch}:{self.sequence}",
             type=self._name,
             winner=best.bid.bidder if best else None,
             bid=best.bid.bid if best else None,
@@ -227,11 +230,8 @@ class Delegation(Generic[R]):
 
     def happened(self, event: Event) -> None:
         """Tells the machine, and does what follows."""
-        machine = self._machine
-        if machine.phase == "ended":
-            return
-        todo = self._todo
-        todo.extend(machine.handle(event, self._port.bus.loop.time()))
+        machine, todo = self._machine, self._todo
+        todo.extend(machine.handle(event, self._time()))
         if self._busy:
             return  # it happened while an effect was carried out, and its own come after that
         if todo:
@@ -241,7 +241,7 @@ class Delegation(Generic[R]):
             self._busy = False
         self._tick_at(machine.next_deadline())
 
-    def answered(self, kind: str, source: str, payload: bytes) -> None:
+    def answer(self, kind: str, source: str, payload: bytes) -> None:
         """A bid, or a refusal."""
         if not self._audience.knows(source):
             try:
@@ -273,6 +273,10 @@ class Delegation(Generic[R]):
         else:
             self.happened(Performed(bidder))
 
+    def nobody(self) -> None:
+        """Nobody hears calls for this type."""
+        self.happened(Nobody())
+
     def expire(self) -> None:
         """The machine's time has come."""
         self._bucket = self._when_s = None
@@ -284,22 +288,24 @@ class Delegation(Generic[R]):
         match effect:
             case Accept():
                 self._award(effect)
-            case Reject(_, price):  # one message for all: whoever has an open bid for this call has not won
-                subjects = self._port.bus.subjects
-                self._tell(subjects.closed(self._name), rejection(self._call.sequence, price))
+            case Reject():
+                self._rejected = effect
             case Cancel(bidder):
-                subjects = self._port.bus.subjects
-                self._tell(subjects.agent(bidder, CANCELLATION), Cancellation(call=self._call.sequence))
+                self._tell(self._port.bus.subjects.agent(bidder, CANCELLATION), Cancellation(call=self.sequence))
             case Ended():
-                if not self._future.done():
-                    self._future.set_result(effect)
+                if not self._ended.done():
+                    self._ended.set_result(effect)
+                if self._rejected is not None:  # after the result: what its caller says next goes with the same write
+                    self._port.bus.hold()
+                    subject = self._port.bus.subjects.closed(self._name)
+                    self._tell(subject, rejection(self.sequence, self._rejected.price))
 
     def _award(self, effect: Accept) -> None:
         port = self._port
         hops, trace = self._cause
         bidder = effect.ranked.bid.bidder
-        message = award(self._call.sequence, effect.ranked)
-        heard = _Result(self, self._future, bidder, f"{self._name} to {bidder!r}", effect.timeout_s)
+        message = award(self.sequence, effect.ranked)
+        heard = _Result(self, self.future, bidder, f"{self._name} to {bidder!r}", effect.timeout_s)
         self._hears.append(heard)
         try:
             subject = port.bus.subjects.agent(bidder, full_name(message))
@@ -322,22 +328,6 @@ class Delegation(Generic[R]):
             self._bucket = None
         if when_s is not None:
             self._bucket = self._port.bus.deadlines.add(self, when_s)
-
-
-class _Bids(Call):
-    """The call for proposals, as the node's `Calls` know it."""
-
-    __slots__ = ("_delegation",)
-
-    def __init__(self, delegation: Delegation[Any], future: asyncio.Future[Any], what: str, timeout_s: float) -> None:
-        super().__init__(future, what, timeout_s)
-        self._delegation = delegation
-
-    def answer(self, kind: str, source: str, payload: bytes) -> None:
-        self._delegation.answered(kind, source, payload)
-
-    def nobody(self) -> None:
-        self._delegation.happened(Nobody())
 
 
 class _Result(Call):
