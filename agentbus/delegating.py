@@ -195,6 +195,7 @@ class Delegation(Call, Generic[R]):
             self._tick_at(None)
             for heard in self._hears:
                 port.bus.calls.remove(heard)
+            self._hears.clear()  # of itself, too: a job that is over is nobody's garbage to look for
             self._audience.missed(self._expected - machine.answered)
         if ended.error is not None:
             raise ended.error
