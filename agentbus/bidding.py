@@ -85,8 +85,8 @@ class Bidder:
         self._name = full_name(spec.type)
         self._offer = offer
         self._open: OrderedDict[Key, OpenBid] = OrderedDict()
-        self._taken: OrderedDict[Key, tuple[int, Engagement]] = OrderedDict()  # with the number of the award
-        self._engagements: list[Engagement] = []
+        self._taken: OrderedDict[Key, int] = OrderedDict()  # the number of the award
+        self._engagements: dict[Key, Engagement] = {}  # those of them that may be under way
 
     # -- calls -----------------------------------------------------------------------------------------------------
 
@@ -163,8 +163,8 @@ class Bidder:
         """What the jobs that it has been awarded and not ended cost, for each that it does at once."""
         if not self._engagements:
             return 0.0
-        self._engagements = [engagement for engagement in self._engagements if not engagement.ended]
-        return sum(engagement.contract.cost for engagement in self._engagements) / self._spec.concurrency
+        self._engagements = {key: each for key, each in self._engagements.items() if not each.ended}
+        return sum(each.contract.cost for each in self._engagements.values()) / self._spec.concurrency
 
     # -- decisions -------------------------------------------------------------------------------------------------
 
@@ -188,17 +188,16 @@ class Bidder:
         if isinstance(word, Award):
             return self._awarded(inbound, index, key, word, self._open.pop(key, None))
         self._open.pop(key, None)
-        taken = self._taken.get(key)
-        if taken is not None:
-            taken[1].cancel()
-        return taken is not None
+        if (engagement := self._engagements.get(key)) is not None:
+            engagement.cancel()
+        return key in self._taken
 
     def _awarded(self, inbound: Inbound, index: int, key: Key, award: Award, known: OpenBid | None) -> bool:
         frame = inbound.frame
         number = frame.sequence + index
         if known is None:
             taken = self._taken.get(key)
-            if taken is not None and taken[0] != number:
+            if taken is not None and taken != number:
                 answer(self._host, inbound, index, Refused("this job was awarded to it before"))
             return taken is not None
         if wrong := invalid("the price", award.price) or invalid("the payment", award.payment):
@@ -216,10 +215,10 @@ class Bidder:
             payment=award.payment,
         )
         engagement = Engagement(contract)
-        self._taken[key] = (number, engagement)
+        self._taken[key] = number
         if len(self._taken) > OPEN:
             self._taken.popitem(last=False)
-        self._engagements.append(engagement)
+        self._engagements[key] = engagement
         self._learn(known, won=True, price=award.price)
         deadlines = frame.deadlines_ms[index : index + 1]
         traces = frame.traces[index : index + 1]

@@ -21,7 +21,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
-from typing import Literal, SupportsFloat
+from typing import Literal, NamedTuple, SupportsFloat
 
 from .awards import AwardRule, Bid, Ranked
 from .errors import AgentBusError, AllFailed, DeadlineExceeded, InvalidBid, NoBids, Refused
@@ -34,8 +34,7 @@ REMEMBER = 4096
 """Bidders that an `Audience` remembers at most."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class Terms(NamedTuple):
     """What a call says beside the job.
 
     Attributes:
@@ -49,8 +48,7 @@ class Terms:
     second_price: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contract:
+class Contract(NamedTuple):
     """An award as its winner sees it: ``ctx.contract``.
 
     Attributes:

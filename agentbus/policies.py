@@ -180,8 +180,10 @@ class PolicyState:
             weight = self._weight(job) if callable(self._weight) else self._weight
             if wrong := invalid("the weight of", weight, 1.0, name):
                 return Decision(cost=cost, weight=weight, refusal=wrong)
-            step = "strategy"
-            bid = cost + (weight * (self._spec.strategy(cost, terms, self.history) - cost) if weight else 0.0)
+            bid = cost
+            if weight:
+                step = "strategy"
+                bid += weight * (self._spec.strategy(cost, terms, self.history) - cost)
             if wrong := invalid("the bid by the strategy of", bid, None, name):
                 return Decision(cost=cost, weight=weight, refusal=wrong)
         except Exception as error:

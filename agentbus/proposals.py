@@ -56,9 +56,14 @@ class Closed(NamedTuple):
 
 def call(job: bytes, terms: Terms) -> CallForProposals:
     """A call for proposals."""
-    message = CallForProposals(job=job, team=terms.team, second_price=terms.second_price)
-    if terms.value is not None:
-        message.value = terms.value
+    value, team, second_price = terms
+    message = CallForProposals(job=job)  # what is left out is as it would be said
+    if value is not None:
+        message.value = value
+    if team:
+        message.team = team
+    if second_price:
+        message.second_price = True
     return message
 
 
@@ -69,7 +74,7 @@ def call_of(payload: bytes) -> Called:
     except DecodeError as error:
         return Called(b"", Terms(), str(error))
     value = message.value if message.HasField("value") else None
-    return Called(message.job, Terms(value=value, team=message.team, second_price=message.second_price))
+    return Called(message.job, Terms(value, message.team, message.second_price))
 
 
 def rejection_of(payload: bytes) -> Closed:
