@@ -103,6 +103,12 @@ class Bidder:
             key = (source, epoch, number + index)
             if key not in self._open and key not in self._taken:
                 self._answer(inbound, index, key, call)
+        self._forget(inbound.received_s)
+
+    def _forget(self, now: float) -> None:
+        waiting = self._open
+        while waiting and (len(waiting) > OPEN or next(iter(waiting.values())).expires_s < now):
+            waiting.popitem(last=False)
 
     def _answer(self, inbound: Inbound, index: int, key: Key, call: Called) -> None:
         host, frame = self._host, inbound.frame
@@ -151,13 +157,8 @@ class Bidder:
         assert cost is not None
         assert bid is not None
         deadlines = inbound.frame.deadlines_ms
-        now = inbound.received_s
-        waiting = self._open
-        waiting[key] = OpenBid(
-            call.job, call.terms, own_cost, cost, bid, now + deadlines[index] / 1000 if deadlines else now
-        )
-        while len(waiting) > OPEN or next(iter(waiting.values())).expires_s < now:
-            waiting.popitem(last=False)
+        expires_s = inbound.received_s + (deadlines[index] / 1000 if deadlines else 0.0)
+        self._open[key] = OpenBid(call.job, call.terms, own_cost, cost, bid, expires_s)
 
     def queue(self) -> float:
         """What the jobs that it has been awarded and not ended cost, for each that it does at once."""

@@ -191,7 +191,8 @@ class Delegation(Call, Generic[R]):
             ended = await self._ended
             self._tell_log(ended)
         finally:
-            self.happened(Withdrawn())  # nothing, unless it was cancelled here
+            if machine.phase != "ended":  # it was cancelled here, or the call could not be sent
+                self.happened(Withdrawn())
             self._tick_at(None)
             for heard in self._hears:
                 port.bus.calls.remove(heard)
@@ -240,7 +241,7 @@ class Delegation(Call, Generic[R]):
             while todo:
                 self._carry_out(todo.popleft())
             self._busy = False
-        self._tick_at(machine.next_deadline())
+            self._tick_at(machine.next_deadline())
 
     def answer(self, kind: str, source: str, payload: bytes) -> None:
         """A bid, or a refusal."""
@@ -282,6 +283,7 @@ class Delegation(Call, Generic[R]):
         """The machine's time has come."""
         self._bucket = self._when_s = None
         self.happened(Tick())
+        self._tick_at(self._machine.next_deadline())
 
     # -- what is said ----------------------------------------------------------------------------------------------
 

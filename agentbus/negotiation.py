@@ -273,8 +273,8 @@ class Negotiation:
         if self.phase == "ended":
             return []
         match event:
-            case Proposed(bid):
-                return self._proposed(bid, now)
+            case Proposed():
+                return self._proposed(event.bid, now)
             case Declined(bidder, why):
                 return self._answers(bidder, why, now)
             case Performed(bidder):

@@ -22,6 +22,7 @@ LONGEST = 1024
 """Bytes of a subject or topic: well within what a server takes in one control line, 4,096."""
 
 
+@lru_cache(maxsize=4096)
 def check_name(name: str, what: str = "name") -> str:
     """The name itself. Raises `SubjectError` when it is not of ``[A-Za-z0-9_-]+``."""
     if not _NAME.fullmatch(name):
