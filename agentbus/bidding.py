@@ -10,13 +10,14 @@ Invariants: at most `OPEN` bids wait, the oldest is forgotten; a job is begun on
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
-from logging import DEBUG
 from typing import Any, NamedTuple, Protocol
 
 from google.protobuf.message import DecodeError
 
+from .decisions import JobKey, job_id
 from .errors import Busy, HandlerFailed, Refused, SchemaMismatch
 from .inbound import Inbound
 from .messages import Frame, full_name
@@ -32,6 +33,7 @@ from .proposals import (
     call_of,
     rejection_of,
 )
+from .reoffering import Reoffers, Won
 from .specs import PolicySpec
 from .worker import Host, answer
 
@@ -39,9 +41,6 @@ OPEN = 4096
 """Bids that may wait for a decision, and awards that are remembered, for each behavior."""
 
 _KINDS: dict[str, type[Award | Cancellation]] = {AWARD: Award, CANCELLATION: Cancellation}
-
-Key = tuple[str, int, int]
-"""A call's message id: the buyer, the life of its node, the number."""
 
 
 class Bidding(Host, Protocol):
@@ -57,14 +56,16 @@ class Bidding(Host, Protocol):
 
 
 class OpenBid(NamedTuple):
-    """A bid that waits for a decision."""
+    """A bid that waits for a decision. `awards`: how many jobs the agent had been awarded when it bid."""
 
     job: bytes
     terms: Terms
     own_cost: float
     cost: float
     bid: float
+    weight: float
     expires_s: float
+    awards: int
 
 
 class Bidder:
@@ -76,7 +77,18 @@ class Bidder:
         offer: takes an awarded job into the behavior's mailbox.
     """
 
-    __slots__ = ("_engagements", "_host", "_name", "_offer", "_open", "_policy", "_spec", "_taken")
+    __slots__ = (
+        "_awards",
+        "_engagements",
+        "_host",
+        "_name",
+        "_offer",
+        "_open",
+        "_policy",
+        "_reoffers",
+        "_spec",
+        "_taken",
+    )
 
     def __init__(self, host: Bidding, spec: PolicySpec, offer: Callable[[Inbound], None]) -> None:
         self._host = host
@@ -84,9 +96,16 @@ class Bidder:
         self._policy = host.policy_of(spec)
         self._name = full_name(spec.type)
         self._offer = offer
-        self._open: OrderedDict[Key, OpenBid] = OrderedDict()
-        self._taken: OrderedDict[Key, int] = OrderedDict()  # the number of the award
-        self._engagements: dict[Key, Engagement] = {}  # those of them that may be under way
+        self._open: OrderedDict[JobKey, OpenBid] = OrderedDict()
+        self._taken: OrderedDict[JobKey, tuple[int, Engagement]] = OrderedDict()  # with the number of the award
+        self._engagements: list[Engagement] = []
+        self._awards = 0
+        self._reoffers = Reoffers(host, spec, self._decide, self._keep)
+
+    @property
+    def tasks(self) -> set[asyncio.Task[None]]:
+        """What offers jobs once more."""
+        return self._reoffers.tasks
 
     # -- calls -----------------------------------------------------------------------------------------------------
 
@@ -110,62 +129,48 @@ class Bidder:
         while waiting and (len(waiting) > OPEN or next(iter(waiting.values())).expires_s < now):
             waiting.popitem(last=False)
 
-    def _answer(self, inbound: Inbound, index: int, key: Key, call: Called) -> None:
-        host, frame = self._host, inbound.frame
-        decision = self._decide(call)
-        if host.log.is_enabled_for(DEBUG):
-            self._tell_log(key, call, decision)
-        bid, weight = decision.bid, decision.weight
-        if bid is None or weight is None:
-            error = decision.refusal or Refused("")
+    def _answer(self, inbound: Inbound, index: int, key: JobKey, call: Called) -> None:
+        host, frame, terms = self._host, inbound.frame, call.terms
+        if call.broken:
+            decision = Decision(refusal=SchemaMismatch(f"not a call for proposals: {call.broken}"))
+        else:
+            decision = self._decide(call.job, terms)
+        own_cost, cost, weight, bid, refusal = decision
+        if bid is None or weight is None or cost is None:
+            error = refusal or Refused("")
+            self._note(key, "refused", value=terms.value, cost=cost, weight=weight, reason=error)
             answer(host, inbound, index, error)
             if isinstance(error, HandlerFailed) and isinstance(error.__cause__, Exception):
                 host.failed(self._spec.name, error.__cause__)
             return
-        self._remember(inbound, index, key, call, decision)
+        self._note(key, "bid", value=terms.value, cost=cost, weight=weight, bid=bid)
+        deadlines = frame.deadlines_ms
+        expires_s = inbound.received_s + (deadlines[index] / 1000 if deadlines else 0.0)
+        self._open[key] = OpenBid(call.job, terms, own_cost, cost, bid, weight, expires_s, self._awards)
         host.port.reply(inbound.inbox, frame.sequence + index, Proposal(bid=bid, weight=weight), frame.hops + 1)
 
-    def _decide(self, call: Called) -> Decision:
+    def _note(self, key: JobKey, what: str, **facts: object) -> None:
+        host = self._host
+        facts["behavior"] = self._spec.name
+        host.port.bus.decisions.note(host.log, key, host.name, what, facts)
+
+    def _decide(self, payload: bytes, terms: Terms) -> Decision:
+        """What the agent says to a job at this moment."""
         host, spec = self._host, self._spec
-        broken = call.broken
-        if not broken:
-            try:
-                job = spec.type.FromString(call.job)
-            except DecodeError as error:
-                broken = str(error)
-            else:
-                if not host.running:
-                    return Decision(refusal=Busy(f"agent {host.name!r} is not running now"))
-                return self._policy.decide(job, call.terms, host.cost_of(spec), self.queue())
-        return Decision(refusal=SchemaMismatch(f"not a job of type {self._name}: {broken}"))
-
-    def _tell_log(self, key: Key, call: Called, decision: Decision) -> None:
-        self._host.log.debug(
-            "call answered",
-            job=":".join(map(str, key)),
-            behavior=self._spec.name,
-            value=call.terms.value,
-            team=call.terms.team,
-            cost=decision.cost,
-            weight=decision.weight,
-            bid=decision.bid,
-            reason=str(decision.refusal or ""),
-        )
-
-    def _remember(self, inbound: Inbound, index: int, key: Key, call: Called, decision: Decision) -> None:
-        own_cost, cost, _, bid, _ = decision
-        assert cost is not None
-        assert bid is not None
-        deadlines = inbound.frame.deadlines_ms
-        expires_s = inbound.received_s + (deadlines[index] / 1000 if deadlines else 0.0)
-        self._open[key] = OpenBid(call.job, call.terms, own_cost, cost, bid, expires_s)
+        if not host.running:
+            return Decision(refusal=Busy(f"agent {host.name!r} is not running now"))
+        try:
+            job = spec.type.FromString(payload)
+        except DecodeError as error:
+            return Decision(refusal=SchemaMismatch(f"not a job of type {self._name}: {error}"))
+        return self._policy.decide(job, terms, host.cost_of(spec), self.queue())
 
     def queue(self) -> float:
         """What the jobs that it has been awarded and not ended cost, for each that it does at once."""
         if not self._engagements:
             return 0.0
-        self._engagements = {key: each for key, each in self._engagements.items() if not each.ended}
-        return sum(each.contract.cost for each in self._engagements.values()) / self._spec.concurrency
+        self._engagements = [engagement for engagement in self._engagements if not engagement.ended]
+        return sum(engagement.contract.cost for engagement in self._engagements) / self._spec.concurrency
 
     # -- decisions -------------------------------------------------------------------------------------------------
 
@@ -173,9 +178,11 @@ class Bidder:
         """Jobs are over. Of a bid that waits for a decision that is the rejection."""
         frame = inbound.frame
         for word in inbound.read(rejection_of):
-            known = self._open.pop((frame.source, frame.epoch, word.call), None)
+            key = (frame.source, frame.epoch, word.call)
+            known = self._open.pop(key, None)
             if known is not None and word.price is not None:
                 self._learn(known, won=False, price=word.price)
+                self._note(key, "not chosen", bid=known.bid, price=word.price)
 
     def decided(self, inbound: Inbound, index: int) -> bool:
         """An award or a cancellation has come. Returns whether it was of a call that this one knows."""
@@ -189,16 +196,17 @@ class Bidder:
         if isinstance(word, Award):
             return self._awarded(inbound, index, key, word, self._open.pop(key, None))
         self._open.pop(key, None)
-        if (engagement := self._engagements.get(key)) is not None:
-            engagement.cancel()
-        return key in self._taken
+        taken = self._taken.get(key)
+        if taken is not None:
+            taken[1].cancel()
+        return taken is not None
 
-    def _awarded(self, inbound: Inbound, index: int, key: Key, award: Award, known: OpenBid | None) -> bool:
+    def _awarded(self, inbound: Inbound, index: int, key: JobKey, award: Award, known: OpenBid | None) -> bool:
         frame = inbound.frame
         number = frame.sequence + index
         if known is None:
             taken = self._taken.get(key)
-            if taken is not None and taken != number:
+            if taken is not None and taken[0] != number:
                 answer(self._host, inbound, index, Refused("this job was awarded to it before"))
             return taken is not None
         if wrong := invalid("the price", award.price) or invalid("the payment", award.payment):
@@ -208,6 +216,7 @@ class Bidder:
             answer(self._host, inbound, index, Refused(f"it bid {known.bid:g}, and would be paid {award.payment:g}"))
             return True
         contract = Contract(
+            job=job_id(key),
             buyer=frame.source,
             terms=known.terms,
             bid=known.bid,
@@ -216,10 +225,9 @@ class Bidder:
             payment=award.payment,
         )
         engagement = Engagement(contract)
-        self._taken[key] = number
+        self._taken[key] = (number, engagement)
         if len(self._taken) > OPEN:
             self._taken.popitem(last=False)
-        self._engagements[key] = engagement
         self._learn(known, won=True, price=award.price)
         deadlines = frame.deadlines_ms[index : index + 1]
         traces = frame.traces[index : index + 1]
@@ -237,8 +245,25 @@ class Bidder:
         )
         order = Inbound(job, inbound.subject, inbound.reply, inbound.received_s)
         order.engagement = engagement
-        self._offer(order)
+        until_s = inbound.received_s + deadlines[0] / 1000 if deadlines else known.expires_s
+        won = Won(key, order, engagement, known.cost, known.weight, until_s)
+        if self._awards == known.awards or not self._busy():
+            self._keep(won)
+        else:
+            self._reoffers.take(won)
+        self._awards += 1
         return True
+
+    def _busy(self) -> bool:
+        """Whether it does, or is to do, as many jobs as it can at once."""
+        under_way = sum(not engagement.ended for engagement in self._engagements)
+        return under_way + len(self._reoffers.tasks) >= self._spec.concurrency
+
+    def _keep(self, won: Won) -> None:
+        """Does the job here."""
+        self._engagements.append(won.engagement)
+        self._note(won.key, "took it", price=won.engagement.contract.price, payment=won.engagement.contract.payment)
+        self._offer(won.order)
 
     def _learn(self, known: OpenBid, *, won: bool, price: float) -> None:
         self._policy.history.append(Past(known.cost, known.bid, won, price, known.terms.second_price))

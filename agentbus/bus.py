@@ -21,6 +21,7 @@ from google.protobuf.message import EncodeError, Message
 from .calls import Calls
 from .coalescing import Lane, joined
 from .deadlines import DeadlineQueue
+from .decisions import Decisions
 from .errors import AgentBusError, Closed, PayloadTooLarge, SchemaMismatch, Unauthorized
 from .inbound import JSON_CONTENT, Inbound, Listener, foreign_error, foreign_headers
 from .messages import PLAIN, SEALED, Frame, decode_frame, encode_frame, to_failure, to_json
@@ -84,6 +85,7 @@ class Bus:
         self.calls = Calls()
         self.audiences: dict[str, Audience] = {}  # who bids for what, by the job's type
         self.deadlines = DeadlineQueue(self.loop)
+        self.decisions = Decisions(clock_us)  # of its agents, about jobs
         self.counters = BusCounters()
         self.inbox = f"{subjects.realm}.in.{node}.{epoch:x}"
         self.clock_us = clock_us

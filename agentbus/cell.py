@@ -308,6 +308,8 @@ class AgentCell:
                 ticker.task.cancel()
         for worker in self.workers.values():
             worker.cancel(but=current)
+        for task in self._intake.tasks:
+            task.cancel()
 
     # -- stopping --------------------------------------------------------------------------------------------------
 
@@ -340,7 +342,7 @@ class AgentCell:
     def tasks(self) -> list[asyncio.Task[None]]:
         """What runs now."""
         ticks = [ticker.task for ticker in self._tickers if ticker.ticking]
-        return [*(task for worker in self.workers.values() for task in worker.tasks), *ticks]
+        return [*(task for worker in self.workers.values() for task in worker.tasks), *self._intake.tasks, *ticks]
 
     def runs(self, task: asyncio.Task[object] | None) -> bool:
         """Whether a behavior of this agent, or its restart, runs in that task."""
@@ -352,6 +354,8 @@ class AgentCell:
         for worker in self.workers.values():
             worker.reject_waiting("its node is gone")
             worker.cancel()
+        for task in self._intake.tasks:
+            task.cancel()
         for ticker in self._tickers:
             ticker.task.cancel()
         ticks = [ticker.task for ticker in self._tickers]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
@@ -16,10 +16,11 @@ from typing import Any, Generic, TypeVar, cast
 from google.protobuf.message import DecodeError, Message
 from structlog.typing import FilteringBoundLogger
 
-from .awards import AwardRule
+from .awards import AwardRule, Ranked
 from .calls import Call, parse_reply
 from .deadlines import Bucket
-from .errors import AgentBusError, SchemaMismatch, SubjectError
+from .decisions import JobKey, job_id
+from .errors import AgentBusError, InvalidBid, SchemaMismatch, SubjectError
 from .messages import FAILURE_TYPE, as_error, full_name
 from .negotiation import (
     LOOK_S,
@@ -31,6 +32,7 @@ from .negotiation import (
     Ended,
     Event,
     Fell,
+    Lost,
     Negotiation,
     Nobody,
     Performed,
@@ -39,10 +41,22 @@ from .negotiation import (
     Terms,
     Tick,
     Withdrawn,
+    invalid,
 )
 from .peers import PeerView
 from .port import Port, serialize
-from .proposals import CANCELLATION, PROPOSAL, Award, Cancellation, award, bid_of, call, rejection
+from .proposals import (
+    CANCELLATION,
+    PROPOSAL,
+    SUBCONTRACTED,
+    Award,
+    Cancellation,
+    Subcontracted,
+    award,
+    bid_of,
+    call,
+    rejection,
+)
 from .subjects import check_name
 
 R = TypeVar("R", bound=Message)
@@ -56,14 +70,16 @@ class Winner(Generic[R]):
     """Who did a job.
 
     Attributes:
-        agent: its name.
+        agent: the name of who won it.
+        by: of who has done it: the same, unless the winner was busy and offered it once more.
         bid: what it asked for.
         price: by the award rule.
-        payment: what it is to get, by the weight of its policy.
+        payment: what it is to get, by the weight of its policy; less what offering it once more has saved its buyer.
         result: what it returned.
     """
 
     agent: str
+    by: str
     bid: float
     price: float
     payment: float
@@ -75,12 +91,14 @@ class Deal(Generic[R]):
     """How a job was done.
 
     Attributes:
+        job: its id, for ``agentbus why``.
         winners: who did it, the best bid first: one, unless the award rule was `every`.
         bidders: how many answered.
         refusals: whose answer was no bid that counts, and why.
         failures: which winners failed before it was done, and how.
     """
 
+    job: str
     winners: tuple[Winner[R], ...]
     bidders: int
     refusals: Mapping[str, AgentBusError] = field(default_factory=dict[str, AgentBusError])
@@ -112,18 +130,22 @@ class Delegation(Call, Generic[R]):
         "_bucket",
         "_busy",
         "_cause",
+        "_closed",
         "_ended",
         "_expected",
         "_hears",
         "_job",
+        "_lives",
         "_log",
         "_machine",
         "_name",
+        "_peers",
         "_port",
         "_rejected",
         "_reply",
         "_reply_name",
         "_results",
+        "_subcontracts",
         "_terms",
         "_time",
         "_todo",
@@ -159,7 +181,9 @@ class Delegation(Call, Generic[R]):
         self._terms = terms
         self._log = log
         self._cause = cause
+        self._peers = peers
         self._audience = _audience(port, self._name, peers, now)
+        self._lives = self._audience.lives
         self._expected = self._audience.expected() - {port.source}
         self._machine = Negotiation(
             rule,
@@ -173,13 +197,20 @@ class Delegation(Call, Generic[R]):
         self._hears: list[Call] = [self]
         self._results: dict[str, R] = {}
         self._rejected: Reject | None = None
+        self._closed: Callable[[], None] | None = None
+        self._subcontracts: dict[str, tuple[str, float]] = {}
         self._todo: deque[Effect] = deque()
         self._busy = False
         self._bucket: Bucket | None = None
         self._when_s: float | None = None
 
-    async def run(self) -> Deal[R]:
-        """Has the job done. Raises what `Speaker.negotiate` does."""
+    async def run(self, *, closed: Callable[[], None] | None = None) -> Deal[R]:
+        """Has the job done. Raises what `Speaker.negotiate` does.
+
+        Args:
+            closed: told when bidding is over.
+        """
+        self._closed = closed
         port, machine = self._port, self._machine
         hops, trace = self._cause
         try:
@@ -189,7 +220,8 @@ class Delegation(Call, Generic[R]):
             self._tick_at(machine.next_deadline())
             port.ask(route, message, self, self.timeout_s, trace)
             ended = await self._ended
-            self._tell_log(ended)
+            winners = tuple(map(self._winner, ended.winners))
+            self._note_end(ended, winners)
         finally:
             if machine.phase != "ended":  # it was cancelled here, or the call could not be sent
                 self.happened(Withdrawn())
@@ -199,34 +231,46 @@ class Delegation(Call, Generic[R]):
             self._hears.clear()  # of itself, too: a job that is over is nobody's garbage to look for
             self._audience.missed(self._expected - machine.answered)
         if ended.error is not None:
+            ended.error.add_note(f"to see why: agentbus why {job_id(self.key)}")
             raise ended.error
-        winners = tuple(
-            Winner(
-                agent=(name := ranked.bid.bidder),
-                bid=ranked.bid.bid,
-                price=ranked.price,
-                payment=ranked.payment,
-                result=self._results[name],
-            )
-            for ranked in ended.winners
-        )
         return Deal(
-            winners=winners, bidders=len(machine.answered), refusals=machine.refusals, failures=machine.failures
+            job=job_id(self.key),
+            winners=winners,
+            bidders=len(machine.answered),
+            refusals=machine.refusals,
+            failures=machine.failures,
         )
 
-    def _tell_log(self, ended: Ended) -> None:
-        bus, best = self._port.bus, ended.winners[0] if ended.winners else None
-        self._log.debug(
-            "job done" if best else "job not done",
-            job=f"{self._port.source}:{bus.epoch}:{self.sequence}",
-            type=self._name,
-            winner=best.bid.bidder if best else None,
-            bid=best.bid.bid if best else None,
-            price=best.price if best else None,
-            refused=len(self._machine.refusals),
-            failed=sorted(self._machine.failures),
-            reason=str(ended.error or ""),
+    def _winner(self, ranked: Ranked) -> Winner[R]:
+        name = ranked.bid.bidder
+        by, payment = self._subcontracts.get(name, (name, ranked.payment))
+        return Winner(
+            agent=name,
+            by=by,
+            bid=ranked.bid.bid,
+            price=ranked.price,
+            payment=min(payment, ranked.payment),
+            result=self._results[name],
         )
+
+    @property
+    def key(self) -> JobKey:
+        """The job's; its number is known once it was called."""
+        return self._port.source, self._port.bus.epoch, self.sequence
+
+    def _note(self, what: str, **facts: object) -> None:
+        self._port.bus.decisions.note(self._log, self.key, self._port.source, what, facts)
+
+    def _note_end(self, ended: Ended, winners: tuple[Winner[R], ...]) -> None:
+        machine = self._machine
+        common: dict[str, object] = {"type": self._name, "value": self._terms.value}
+        if ended.error is not None:
+            counts = {"refused": len(machine.refusals), "failed": len(machine.failures)}
+            self._note("not done", **common, **counts, reason=ended.error)
+            return
+        for winner in winners:
+            by = winner.by if winner.by != winner.agent else None
+            self._note("done", **common, winner=winner.agent, by=by, price=winner.price, payment=winner.payment)
 
     # -- what is heard ---------------------------------------------------------------------------------------------
 
@@ -241,7 +285,10 @@ class Delegation(Call, Generic[R]):
             while todo:
                 self._carry_out(todo.popleft())
             self._busy = False
-            self._tick_at(machine.next_deadline())
+            self._tick_at(self._next())
+            if self._closed is not None and machine.phase != "bidding":
+                self._closed()
+                self._closed = None
 
     def answer(self, kind: str, source: str, payload: bytes) -> None:
         """A bid, or a refusal."""
@@ -269,8 +316,10 @@ class Delegation(Call, Generic[R]):
             self.happened(Fell(bidder, as_error(payload)))
             return
         try:
+            if kind == SUBCONTRACTED:
+                kind, payload = self._subcontracted(bidder, payload)
             self._results[bidder] = parse_reply(self._reply, self._reply_name, kind, payload)
-        except SchemaMismatch as error:
+        except (SchemaMismatch, InvalidBid) as error:
             self.happened(Fell(bidder, error))
         else:
             self.happened(Performed(bidder))
@@ -279,11 +328,36 @@ class Delegation(Call, Generic[R]):
         """Nobody hears calls for this type."""
         self.happened(Nobody())
 
+    def _subcontracted(self, bidder: str, payload: bytes) -> tuple[str, bytes]:
+        """Another has done it: keeps who, and for what; returns the result's type and bytes. Raises `SchemaMismatch`,
+        `InvalidBid`."""
+        try:
+            told = Subcontracted.FromString(payload)
+            by = check_name(told.by, "agent")
+        except (DecodeError, SubjectError) as error:
+            raise SchemaMismatch(f"not a {SUBCONTRACTED}: {error}") from None
+        if wrong := invalid("the payment to", told.payment, None, bidder):
+            raise wrong
+        self._subcontracts[bidder] = by, told.payment
+        return told.type, told.result
+
     def expire(self) -> None:
-        """The machine's time has come."""
+        """The machine's time has come, or time to look whether the winners are alive."""
         self._bucket = self._when_s = None
+        if self._machine.doing:
+            lives = _audience(self._port, self._name, self._peers, self._port.bus.loop.time()).lives
+            for name in sorted(self._machine.doing & self._lives.keys()):
+                if lives.get(name) != self._lives[name]:
+                    self.happened(Lost(name))
         self.happened(Tick())
-        self._tick_at(self._machine.next_deadline())
+        self._tick_at(self._next())
+
+    def _next(self) -> float | None:
+        """When to wake."""
+        when_s = self._machine.next_deadline()
+        if when_s is None or self._lives.keys().isdisjoint(self._machine.doing):
+            return when_s
+        return min(when_s, self._port.bus.loop.time() + LOOK_S)
 
     # -- what is said ----------------------------------------------------------------------------------------------
 
@@ -306,7 +380,9 @@ class Delegation(Call, Generic[R]):
     def _award(self, effect: Accept) -> None:
         port = self._port
         hops, trace = self._cause
-        bidder = effect.ranked.bid.bidder
+        bid = effect.ranked.bid
+        bidder = bid.bidder
+        self._note("awarded", to=bidder, bid=bid.bid, price=effect.ranked.price, within_s=round(effect.timeout_s, 3))
         message = award(self.sequence, effect.ranked)
         heard = _Result(self, self.future, bidder, f"{self._name} to {bidder!r}", effect.timeout_s)
         self._hears.append(heard)

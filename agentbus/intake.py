@@ -5,6 +5,7 @@ Interest ends by draining: what the broker had given to this agent before it kne
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 from .bidding import Bidder, Bidding
@@ -107,6 +108,11 @@ class Intake:
         for cancel in self._cancels:
             cancel()
         self._consumptions, self._cancels = [], []
+
+    @property
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """What offers awarded jobs once more."""
+        return [task for bidder in self._bidders for task in bidder.tasks]
 
     def _topic(self, spec: OnSpec) -> str:
         return placed(spec.topic, node=self._host.node, agent=self._host.name)

@@ -17,14 +17,14 @@ included. R. G. Smith, "The Contract Net Protocol", IEEE Transactions on Compute
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, KeysView, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
 from typing import Literal, NamedTuple, SupportsFloat
 
 from .awards import AwardRule, Bid, Ranked
-from .errors import AgentBusError, AllFailed, DeadlineExceeded, InvalidBid, NoBids, Refused
+from .errors import AgentBusError, AllFailed, DeadlineExceeded, InvalidBid, NoBids, NoResponders, Refused
 
 PATIENCE = 0.5
 """The share of the time left that a winner has while another could replace it, unless the buyer says seconds."""
@@ -41,17 +41,20 @@ class Terms(NamedTuple):
         value: the most that the buyer pays; None: it has not said.
         team: whom the job is for; may be empty.
         second_price: the price is made of the others' bids.
+        again: it is offered once more, by who has won it and is busy.
     """
 
     value: float | None = None
     team: str = ""
     second_price: bool = False
+    again: bool = False
 
 
 class Contract(NamedTuple):
     """An award as its winner sees it: ``ctx.contract``.
 
     Attributes:
+        job: its id, for ``agentbus why``.
         buyer: who called.
         bid: what this agent asked for.
         cost: what the job costs it by itself.
@@ -59,6 +62,7 @@ class Contract(NamedTuple):
         payment: what it gets, by its weight.
     """
 
+    job: str
     buyer: str
     terms: Terms
     bid: float
@@ -141,6 +145,13 @@ class Fell:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """A winner is believed dead."""
+
+    bidder: str
+
+
+@dataclass(frozen=True, slots=True)
 class Withdrawn:
     """The buyer wants the job no longer."""
 
@@ -150,7 +161,7 @@ class Tick:
     """`next_deadline` has come."""
 
 
-Event = Proposed | Declined | Nobody | Performed | Fell | Withdrawn | Tick
+Event = Proposed | Declined | Nobody | Performed | Fell | Lost | Withdrawn | Tick
 
 
 # -- effects -----------------------------------------------------------------------------------------------------------
@@ -259,6 +270,12 @@ class Negotiation:
         self._accepted: dict[str, Ranked] = {}
         self._until: dict[str, float] = {}
         self._done: list[str] = []
+        self._silent: set[str] = set()
+
+    @property
+    def doing(self) -> KeysView[str]:
+        """Who has the job and has not answered."""
+        return self._until.keys()
 
     def next_deadline(self) -> float | None:
         """When `Tick` is due, or None."""
@@ -281,6 +298,9 @@ class Negotiation:
                 return self._performed(bidder)
             case Fell(bidder, why):
                 return self._fell(bidder, why, now) if bidder in self._until else []
+            case Lost(bidder):
+                dead = NoResponders("it is believed dead")
+                return self._unheard(bidder, dead, now) if bidder in self._until else []
             case Tick():
                 return self._tick(now)
             case Nobody():
@@ -344,12 +364,17 @@ class Negotiation:
     def _performed(self, bidder: str) -> list[Effect]:
         if bidder not in self._accepted or bidder in self._done:
             return []
-        if bidder not in self._until and not isinstance(self.failures.get(bidder), DeadlineExceeded):
-            return []  # it has failed, and can't have done it
+        if bidder not in self._until and bidder not in self._silent:
+            return []  # it has said that it failed
         self.failures.pop(bidder, None)
         self._until.pop(bidder, None)
         self._done.append(bidder)
         return self._end(None) if len(self._done) == self._rule.winners else []
+
+    def _unheard(self, bidder: str, why: AgentBusError, now: float) -> list[Effect]:
+        """A winner is replaced without a word from it: its result counts if it comes all the same."""
+        self._silent.add(bidder)
+        return self._fell(bidder, why, now)
 
     def _fell(self, bidder: str, why: AgentBusError, now: float) -> list[Effect]:
         del self._until[bidder]
@@ -372,7 +397,7 @@ class Negotiation:
             return self._end(DeadlineExceeded(f"no result within {self._deadline_s:g} s: {who} had the job{failed}"))
         effects: list[Effect] = []
         for bidder in [name for name, until_s in self._until.items() if until_s <= now]:
-            effects += self._fell(bidder, DeadlineExceeded("it was silent for too long, and was replaced"), now)
+            effects += self._unheard(bidder, DeadlineExceeded("it was silent for too long, and was replaced"), now)
         return effects
 
     def _end(self, error: AgentBusError | None) -> list[Effect]:
@@ -395,21 +420,22 @@ class Audience:
 
     Attributes:
         looked_s: when the peers' view was last looked at.
+        lives: whom it named then, and the epoch of each; a new mapping with each look.
     """
 
     looked_s: float = float("-inf")
-    _viewed: dict[str, int] = field(default_factory=dict[str, int])
+    lives: Mapping[str, int] = field(default_factory=dict[str, int])
     _heard: dict[str, None] = field(default_factory=dict[str, None])
     _silent: dict[str, int] = field(default_factory=dict[str, int])
 
     def look(self, lives: Mapping[str, int], now: float) -> None:
         """The peers' view names these agents, each in the life of that epoch."""
         self.looked_s = now
-        self._viewed = dict(lives)
+        self.lives = dict(lives)
 
     def expected(self) -> set[str]:
         """Who should answer the next call."""
-        viewed = (name for name, epoch in self._viewed.items() if self._silent.get(name) != epoch)
+        viewed = (name for name, epoch in self.lives.items() if self._silent.get(name) != epoch)
         return {*self._heard, *viewed}
 
     def knows(self, name: str) -> bool:
@@ -426,5 +452,5 @@ class Audience:
         """These have not answered."""
         for name in names:
             self._heard.pop(name, None)
-            if name in self._viewed:
-                self._silent[name] = self._viewed[name]
+            if name in self.lives:
+                self._silent[name] = self.lives[name]

@@ -1,4 +1,5 @@
-"""What a node tells of its agents: to whoever asks on ``$SRV``, and to its own contexts as the peers it knows."""
+"""What a node tells of its agents: on ``$SRV`` who they are, on ``{realm}.why`` what they decided about a job, and to
+its own contexts the peers it knows."""
 
 from __future__ import annotations
 
@@ -8,11 +9,13 @@ from datetime import UTC, datetime
 
 from .agent import policy_of
 from .cell import AgentCell
+from .decisions import Decisions, written
 from .discovery import AgentInfo, asked, response, subjects
 from .errors import AgentBusError
 from .messages import EPOCH_CHANCE_BITS, full_name
 from .peers import Peer, PeerId
 from .specs import PolicySpec
+from .subjects import Subjects
 from .transport import Headers, Subscription, Transport
 
 
@@ -30,12 +33,15 @@ class Presence:
         self._epoch = epoch
         self._cells = cells
         self._transport: Transport | None = None
+        self._decisions: Decisions | None = None
         self._subscriptions: list[Subscription] = []
 
-    def open(self, transport: Transport) -> None:
+    def open(self, transport: Transport, decisions: Decisions) -> None:
         """Begins to answer."""
         self._transport = transport
-        self._subscriptions = [transport.subscribe(subject, self._answer) for subject in subjects()]
+        self._decisions = decisions
+        why = transport.subscribe(Subjects(self._realm).why(), self._tell_why)
+        self._subscriptions = [why, *(transport.subscribe(subject, self._answer) for subject in subjects())]
 
     def close(self) -> None:
         """Ends answering; a second call does nothing."""
@@ -92,3 +98,11 @@ class Presence:
             if identity in ("", info.id):
                 with suppress(AgentBusError):  # best effort: no link, or more behaviors than a message holds
                     self._transport.send(reply, response(verb, info, cell.statistics()))
+
+    def _tell_why(self, subject: str, body: bytes, reply: str, headers: Headers | None) -> None:
+        """A message for each decision: what a node knows of a job with a thousand bidders may not fit into one."""
+        if not reply or self._transport is None or self._decisions is None:
+            return
+        with suppress(AgentBusError):  # best effort: no link
+            for entry in self._decisions.of(body.decode("utf-8", "replace")):
+                self._transport.send(reply, written(self._node, entry))

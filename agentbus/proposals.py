@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError, Message
 from .awards import Bid, Ranked
 from .messages import full_name
 from .negotiation import Terms, invalid
-from .wire.v1.negotiation_pb2 import Award, CallForProposals, Cancellation, Proposal, Rejection
+from .wire.v1.negotiation_pb2 import Award, CallForProposals, Cancellation, Proposal, Rejection, Subcontracted
 
 __all__ = [
     "AWARD",
@@ -17,6 +17,7 @@ __all__ = [
     "CANCELLATION",
     "PROPOSAL",
     "REJECTION",
+    "SUBCONTRACTED",
     "Award",
     "CallForProposals",
     "Called",
@@ -24,12 +25,14 @@ __all__ = [
     "Closed",
     "Proposal",
     "Rejection",
+    "Subcontracted",
     "award",
     "bid_of",
     "call",
     "call_of",
     "rejection",
     "rejection_of",
+    "subcontracted",
 ]
 
 CALL: str = full_name(CallForProposals)
@@ -37,6 +40,7 @@ PROPOSAL: str = full_name(Proposal)
 AWARD: str = full_name(Award)
 REJECTION: str = full_name(Rejection)
 CANCELLATION: str = full_name(Cancellation)
+SUBCONTRACTED: str = full_name(Subcontracted)
 
 
 class Called(NamedTuple):
@@ -56,7 +60,7 @@ class Closed(NamedTuple):
 
 def call(job: bytes, terms: Terms) -> CallForProposals:
     """A call for proposals."""
-    value, team, second_price = terms
+    value, team, second_price, again = terms
     message = CallForProposals(job=job)  # what is left out is as it would be said
     if value is not None:
         message.value = value
@@ -64,6 +68,8 @@ def call(job: bytes, terms: Terms) -> CallForProposals:
         message.team = team
     if second_price:
         message.second_price = True
+    if again:
+        message.again = True
     return message
 
 
@@ -74,7 +80,7 @@ def call_of(payload: bytes) -> Called:
     except DecodeError as error:
         return Called(b"", Terms(), str(error))
     value = message.value if message.HasField("value") else None
-    return Called(message.job, Terms(value, message.team, message.second_price))
+    return Called(message.job, Terms(value, message.team, message.second_price, message.again))
 
 
 def rejection_of(payload: bytes) -> Closed:
@@ -101,3 +107,8 @@ def award(number: int, ranked: Ranked) -> Award:
 def rejection(number: int, price: float | None) -> Message:
     """To who has not won call `number`."""
     return Rejection(call=number) if price is None else Rejection(call=number, price=price)
+
+
+def subcontracted(result: Message, payment: float, by: str) -> Subcontracted:
+    """A winner's answer, when another has done the job for it."""
+    return Subcontracted(result=result.SerializeToString(), type=full_name(result), payment=payment, by=by)

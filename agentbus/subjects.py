@@ -156,6 +156,10 @@ class Subjects:
         """The same agents: what became of jobs they have bid for."""
         return f"{self.realm}.closed.{type_token(type_name)}"
 
+    def why(self) -> str:
+        """All nodes, asked what their agents decided about a job."""
+        return f"{self.realm}.why"
+
     def inbox(self, node: str) -> str:
         """The pattern of a node's replies."""
         return f"{self.realm}.in.{node}.*"

@@ -1,8 +1,9 @@
 """``python -m bench.negotiation``: what delegating costs, how well it assigns, and what margins waste.
 
 * ``rate``: jobs delegated a second, on NATS, against the same exchange on raw nats-py (`bench.figures.contracts`).
-* ``assignment``: n jobs offered one after the other to n cooperative agents who take one each, the values uniform from
-  0 to 1: the total against the optimum (scipy's Hungarian method), the mean of the seeds.
+* ``assignment``: n jobs offered to n cooperative agents who take one each, the values uniform from 0 to 1: the total
+  against the optimum (scipy's Hungarian method), the mean of the seeds. The bar is for jobs that are offered at once,
+  as by a buyer who has n; beside it, one after the other.
 * ``welfare``: the value of what is done less its cost, as a function of the weight, from 0 to 1, among agents with
   unequal markups (0 to 2), jobs of unequal values (0.5 to 1.5) and costs (0.3 to 1.3); the mean of the seeds. Both
   ends are also run with `@cooperative` and `@competitive`.
@@ -19,7 +20,8 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from math import sqrt
@@ -34,7 +36,7 @@ from rich.table import Table
 from agentbus import Agent, Context, competitive, cooperative, hybrid, lowest_bid
 from agentbus.awards import Bid
 from agentbus.errors import Refused
-from agentbus.negotiation import Accept, Declined, Negotiation, Performed, Proposed, Terms
+from agentbus.negotiation import Accept, Declined, Fell, Negotiation, Performed, Proposed, Terms
 from agentbus.policies import Past, PolicyState
 from agentbus.specs import PolicySpec
 from examples.bench.v1.bench_pb2 import Answer, Question
@@ -54,6 +56,10 @@ COSTS = (0.3, 1.3)
 STEPS = 20
 NOISE = 2.0
 """Standard errors of the difference between neighbours on the curve that a rise may have."""
+
+
+Values = list[list[float]]
+"""What each agent makes of each job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,15 +150,9 @@ def policy_of(kind: type[Agent], markup: float = 0.0) -> PolicyState:
     return PolicyState(replace(spec, strategy=strategy))
 
 
-def ratio(size: int, seed: int) -> float:
-    """How near to the optimum cooperative agents come, one job each."""
-    import numpy as np
-    from scipy.optimize import linear_sum_assignment
-
-    rng = Random(seed)
-    values = [[rng.random() for _ in range(size)] for _ in range(size)]
-    chosen: Any = linear_sum_assignment(np.array(values), maximize=True)
-    optimum = sum(values[row][column] for row, column in zip(*chosen, strict=True))
+def one_after_the_other(values: Values) -> float:
+    """Each job is offered when the last is done; who has one does no other. Returns the total value."""
+    size = len(values)
     policy = policy_of(Helper)
     free = [True] * size
     total = 0.0
@@ -162,16 +162,56 @@ def ratio(size: int, seed: int) -> float:
         assert done is not None
         free[done[0]] = False
         total += 1.0 - done[1]
-    return total / optimum
+    return total
+
+
+def at_once(values: Values) -> float:
+    """All jobs are offered at once, and all agents bid for all; who was awarded one refuses the others, and the next
+    best bid is taken. Returns the total value."""
+    size = len(values)
+    names = [str(number) for number in range(size)]
+    nets = [Negotiation(lowest_bid(), value=None, expected=names, now=0.0, window_s=1.0, deadline_s=2.0) for _ in names]
+    awards: deque[tuple[int, int]] = deque()
+    for job, net in enumerate(nets):
+        for agent, name in enumerate(names):
+            effects = net.handle(Proposed(Bid(bidder=name, bid=1.0 - values[agent][job], weight=0.0)), 0.0)
+            awards.extend((job, int(effect.ranked.bid.bidder)) for effect in effects if isinstance(effect, Accept))
+    has: dict[int, int] = {}
+    while awards:
+        job, agent = awards.popleft()
+        if has.setdefault(agent, job) == job:
+            nets[job].handle(Performed(str(agent)), 0.0)
+            continue
+        effects = nets[job].handle(Fell(str(agent), Refused("it has a job by now")), 0.0)
+        awards.extend((job, int(effect.ranked.bid.bidder)) for effect in effects if isinstance(effect, Accept))
+    return sum(values[agent][job] for agent, job in has.items())
+
+
+def ratio(size: int, seed: int, offered: Callable[[Values], float]) -> float:
+    """How near to the optimum cooperative agents come, one job each."""
+    import numpy as np
+    from scipy.optimize import linear_sum_assignment
+
+    rng = Random(seed)
+    values = [[rng.random() for _ in range(size)] for _ in range(size)]
+    chosen: Any = linear_sum_assignment(np.array(values), maximize=True)
+    return offered(values) / sum(values[row][column] for row, column in zip(*chosen, strict=True))
 
 
 def assignment_rows(seeds: int) -> Iterator[Row]:
     """The contract net against the optimum."""
     for size in SIZES:
         runs = max(1, seeds * SIZES[0] // size)
-        found = [ratio(size, seed) for seed in range(runs)]
-        note = f"mean of {runs} seeds, {min(found):.3f} to {max(found):.3f}"
-        yield Row(what=f"one job an agent, n = {size}, to the optimum", value=mean(found), bar=0.92, note=note)
+        for how, offered, bar in (("at once", at_once, 0.92), ("one after the other", one_after_the_other, None)):
+            found = [ratio(size, seed, offered) for seed in range(runs)]
+            note = f"mean of {runs} seeds, {min(found):.3f} to {max(found):.3f}, standard error {spread(found):.4f}"
+            what = f"one job an agent, n = {size}, offered {how}, to the optimum"
+            yield Row(what=what, value=mean(found), bar=bar, note=note)
+
+
+def spread(found: Sequence[float]) -> float:
+    """The standard error of a mean."""
+    return stdev(found) / sqrt(len(found)) if len(found) > 1 else 0.0
 
 
 def welfare(seed: int, kind: type[Agent], weight: float | None = None) -> float:
@@ -197,8 +237,7 @@ def welfare_rows(seeds: int) -> tuple[list[Row], list[tuple[float, float, float]
     rises: list[float] = []
     for before, after in pairwise(runs):
         steps = [b - a for a, b in zip(before, after, strict=True)]
-        noise = stdev(steps) / sqrt(seeds) if seeds > 1 else 0.0
-        rises.append(mean(steps) - NOISE * noise)
+        rises.append(mean(steps) - NOISE * spread(steps))
     pure = [welfare(seed, Helper) for seed in range(seeds)]
     selfish = [welfare(seed, Trader) for seed in range(seeds)]
     note = f"mean of {seeds} seeds: W(0) {mean(runs[0]):.3f}, W(1) {mean(runs[-1]):.3f}"
@@ -211,8 +250,7 @@ def welfare_rows(seeds: int) -> tuple[list[Row], list[tuple[float, float, float]
             bar=1.0,
         ),
     ]
-    errors = [stdev(run) / sqrt(seeds) if seeds > 1 else 0.0 for run in runs]
-    return rows, [(weight, mean(run), error) for weight, run, error in zip(weights, runs, errors, strict=True)]
+    return rows, [(weight, mean(run), spread(run)) for weight, run in zip(weights, runs, strict=True)]
 
 
 def picture(curve: Sequence[tuple[float, float, float]]) -> str:
@@ -228,6 +266,7 @@ def picture(curve: Sequence[tuple[float, float, float]]) -> str:
     lower = [at(weight, value - 2 * error) for weight, value, error in reversed(curve)]
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 330" font-family="sans-serif" font-size="12">'
+        '<rect width="600" height="330" fill="#fff"/>'
         f'<polygon points="{" ".join(upper + lower)}" fill="#4c9a2a" opacity="0.25"/>'
         f'<polyline points="{line}" fill="none" stroke="#1a7f37" stroke-width="2"/>'
         f'<text x="4" y="24">{high:.2f}</text><text x="4" y="284">{low:.2f}</text>'

@@ -134,7 +134,8 @@ async def test_the_cheapest_does_it_and_all_are_told(url: str) -> None:
         assert (winner.agent, winner.bid, winner.price, winner.payment) == ("near", 2.0, 5.0, 2.0)
         assert (deal.bidders, deal.refusals, deal.failures) == (3, {}, {})
         terms = Terms(value=9.0, team="red", second_price=True)
-        assert notes["contract"] == Contract(buyer="buyer", terms=terms, bid=2.0, cost=2.0, price=5.0, payment=2.0)
+        told = Contract(job=deal.job, buyer="buyer", terms=terms, bid=2.0, cost=2.0, price=5.0, payment=2.0)
+        assert notes["contract"] == told
         greedy = agents["greedy"].policy("deliver").history
         await until(lambda: greedy)
         assert list(greedy) == [Past(cost=3.0, bid=6.0, won=False, price=5.0, second_price=True)]
@@ -421,14 +422,29 @@ async def test_a_bid_that_is_none_is_told_and_does_not_count() -> None:
 # -- decisions are told ------------------------------------------------------------------------------------------------
 
 
-async def test_each_decision_is_logged() -> None:
+async def test_each_decision_is_logged_and_kept() -> None:
     with capture_logs() as logs:
-        async with town("memory://hall", near=Courier(2.0), none=Courier(None)) as (buyer, _there):
-            await buyer.delegate(Delivery(), Receipt, value=9.0, team="red")
-    answers = {entry["agent"]: entry for entry in logs if entry["event"] == "call answered"}
-    assert (answers["near"]["cost"], answers["near"]["bid"], answers["near"]["reason"]) == (2.0, 2.0, "")
-    assert (answers["none"]["bid"], answers["none"]["reason"]) == (None, "it can't do this job")
-    assert answers["near"]["team"] == "red"
+        async with town("memory://hall", near=Courier(2.0), none=Courier(None)) as (buyer, there):
+            deal = await buyer.negotiate(Delivery(), Receipt, value=9.0)
+            kept = {(entry.agent, entry.what): entry.facts for entry in there.bus.decisions.of(deal.job)}
+            buyers = [entry.what for entry in buyer.bus.decisions.of(deal.job)]
+            assert list(buyer.bus.decisions.of("another:1:1")) == []
+    assert buyers == ["awarded", "done"]
+    assert kept.keys() == {("near", "bid"), ("near", "took it"), ("none", "refused")}
+    assert kept["near", "bid"] == {"behavior": "deliver", "value": 9.0, "cost": 2.0, "weight": 0.0, "bid": 2.0}
+    bids = [entry for entry in logs if entry["event"] == "job bid"]
+    assert [(entry["agent"], entry["cost"], entry["bid"], entry["job"]) for entry in bids] == [
+        ("near", 2.0, 2.0, deal.job)
+    ]
+    (refused,) = [entry for entry in logs if entry["event"] == "job refused"]
+    assert (refused["agent"], refused["reason"]) == ("none", "Refused: it can't do this job")
     (done,) = [entry for entry in logs if entry["event"] == "job done"]
-    assert (done["winner"], done["price"], done["refused"]) == ("near", 2.0, 1)
-    assert done["job"] == answers["near"]["job"]
+    assert (done["winner"], done["price"], done["job"]) == ("near", 2.0, deal.job)
+
+
+async def test_what_fails_says_how_to_ask_why() -> None:
+    async with town("memory://hall", none=Courier(None)) as (buyer, _there):
+        with pytest.raises(NoBids) as failure:
+            await buyer.delegate(Delivery(), Receipt)
+    (note,) = failure.value.__notes__
+    assert note.startswith("to see why: agentbus why buyer:")

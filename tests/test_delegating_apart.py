@@ -9,7 +9,7 @@ import pytest
 
 from agentbus import Agent, Context, cooperative, rpc
 from agentbus.delegating import WINDOW_S
-from agentbus.errors import DeadlineExceeded, NoBids, RequestFailed
+from agentbus.errors import DeadlineExceeded, NoBids, NoResponders, RequestFailed
 from agentbus.membership import Membership, local
 from agentbus.testing import Simulation
 from examples.couriers.v1.couriers_pb2 import Delivery, Receipt
@@ -125,6 +125,44 @@ def test_a_bidder_that_wins_and_dies_is_replaced_within_the_deadline() -> None:
     assert deal.result == Receipt(number=6, courier="far")
     assert isinstance(deal.failures["near"], RequestFailed)
     assert took <= 2.5
+
+
+def test_a_winner_that_membership_declares_dead_is_replaced_before_its_time() -> None:
+    async def scenario(sim: Simulation) -> Any:
+        buyer = await sim.node("buyer", agents=[Membership(local())])
+        notes: dict[str, Any] = {}
+        for name, courier in (("near", Courier(1.0, 3.0, notes)), ("far", Courier(5.0))):
+            await sim.node(name, agents={name: courier, f"m-{name}": Membership(local())})
+        await sim.sleep(5.0)
+        job = asyncio.create_task(buyer.negotiate(Delivery(number=6), Receipt, deadline_s=600.0))
+        while "began" not in notes:
+            await sim.sleep(0.01)
+        sim.crash("near")
+        began_s = sim.now()
+        return await job, sim.now() - began_s
+
+    deal, took = Simulation(seed=6).run(scenario)
+    assert deal.result.courier == "far"
+    assert isinstance(deal.failures["near"], NoResponders)
+    assert took < 10.0, "by time alone it would be five minutes"
+
+
+def test_a_winner_that_is_wrongly_believed_dead_may_still_answer() -> None:
+    async def scenario(sim: Simulation) -> Any:
+        buyer = await sim.node("buyer", agents=[Membership(local())])
+        for name, courier in (("near", Courier(1.0, 20.0)), ("far", Courier(5.0, 600.0))):
+            await sim.node(name, agents={name: courier, f"m-{name}": Membership(local())})
+        await sim.sleep(5.0)
+        job = asyncio.create_task(buyer.negotiate(Delivery(number=6), Receipt, deadline_s=600.0))
+        await sim.sleep(0.5)
+        sim.partition({"near"}, {"buyer", "far", "broker"})
+        await sim.sleep(12.0)
+        sim.heal()
+        return await job
+
+    deal = Simulation(seed=7).run(scenario)
+    assert deal.result.courier == "near"
+    assert deal.failures == {}
 
 
 def test_a_winner_that_was_dead_before_the_award_is_replaced_at_once() -> None:

@@ -53,9 +53,9 @@ class Link:
             raise NoResponders(f"nobody listens on {subject!r}: is the agent running, in this realm?")
         return reply, told
 
-    async def collect(self, subject: str, *, timeout_s: float) -> list[bytes]:
+    async def collect(self, subject: str, body: bytes = b"", *, timeout_s: float) -> list[bytes]:
         """All answers that come until it has been quiet for `QUIET_S`, or the time is over."""
-        answers = await self._gather(subject, b"", None, timeout_s=timeout_s, quiet_s=QUIET_S, at_most=MAX_ANSWERS)
+        answers = await self._gather(subject, body, None, timeout_s=timeout_s, quiet_s=QUIET_S, at_most=MAX_ANSWERS)
         return [body for body, headers in answers if "Status" not in headers]
 
     async def _gather(

@@ -37,7 +37,7 @@ from .model import (
     Ticks,
 )
 from .order_book import Order, OrderBook, OrderSide
-from .reputation import Reputation, ReputationConfig
+from .reputation import Reputation, ReputationConfig, expected_gain
 from .sealed import SealedAuction, first_price, second_price
 
 __all__ = [
@@ -82,6 +82,7 @@ __all__ = [
     "Why",
     "assign",
     "commitment",
+    "expected_gain",
     "first_price",
     "second_price",
 ]

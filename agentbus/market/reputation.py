@@ -13,10 +13,11 @@ networks, WWW 2003: sections 4.1 to 4.5. It is the personalised PageRank of the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil, fsum, inf, isfinite, log, log1p
 
+from ..awards import Bid as Offered
 from ..errors import ConfigurationError
 
 MAX_AGENTS = 100_000
@@ -190,3 +191,30 @@ class Reputation:
             if len(self._agents) >= MAX_AGENTS:
                 raise ConfigurationError(f"{MAX_AGENTS} agents are known already: forget some")
             self._agents[agent] = None
+
+
+def expected_gain(value: float, trust: Mapping[str, float], *, newcomer: float = 0.1) -> Callable[[Offered], float]:
+    """A score by price and reputation, for `agentbus.awards.best`: what the job is worth to a buyer that pays only for
+    what is done, ``chance * (value - bid)``.
+
+    The chance that a bidder does the job is its trust against the middle one of those who are trusted at all: 1 from
+    there on, `newcomer` at the least.
+
+    Args:
+        value: of the job, done, in the units of the bids.
+        trust: by name, as `Reputation.trust` tells; read at each call, so it may be renewed in place.
+        newcomer: the chance of who has no trust, 0 to 1: 0 gives it no work as long as others bid below the value.
+
+    Raises:
+        ConfigurationError: a number can't be.
+    """
+    if not 0.0 <= newcomer <= 1.0 or not 0.0 < value < inf:
+        raise ConfigurationError(f"expected_gain(value={value!r}, newcomer={newcomer!r}): above 0, and from 0 to 1")
+
+    def score(offered: Offered) -> float:
+        positive = sorted(held for held in trust.values() if held > 0.0)
+        middle = positive[len(positive) // 2] if positive else inf
+        chance = max(newcomer, min(1.0, trust.get(offered.bidder, 0.0) / middle))
+        return chance * (value - offered.bid)
+
+    return score

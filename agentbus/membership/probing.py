@@ -119,14 +119,14 @@ class Probing:
     def _ask_others(self, probe: Probe, now: float) -> None:
         probe.stage = "asked"
         self.at = probe.ends
+        if self._config.freeze:
+            self.send_echo(now)
         members, suspicion = self._beliefs.members, probe.target.suspicion
         if self._config.confirm and suspicion is not None and suspicion.settled:
             return  # enough have found the same: one voice more is not worth its packets
         probe.asked = members.living.sample(self._config.indirect, but={probe.target.name, *members.suspected})
         for other in probe.asked:
             self._beliefs.send(other, PacketKind.PING_REQUEST, probe.sequence, probe.target.name)
-        if self._config.freeze:
-            self.send_echo(now)
 
     def _give_up(self, probe: Probe, now: float) -> None:
         beliefs, config = self._beliefs, self._config

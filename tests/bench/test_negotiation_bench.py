@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,18 @@ def test_at_both_ends_of_the_weight_stand_the_pure_policies() -> None:
         assert welfare(seed, Mixed, 1.0) == welfare(seed, Trader)
 
 
-def test_one_agent_is_always_at_the_optimum() -> None:
-    assert negotiation.ratio(1, seed=0) == pytest.approx(1.0)
+def test_who_is_offered_all_at_once_takes_one_and_the_rest_goes_on() -> None:
+    """Agent 0 is the best for both jobs; 0.9 + 0.2 is not the optimum, 0.8 + 0.7."""
+    values = [[0.9, 0.8], [0.7, 0.2]]
+    assert negotiation.at_once(values) == pytest.approx(1.1)
+    assert negotiation.one_after_the_other(values) == pytest.approx(1.1)
+    assert negotiation.at_once([[0.9, 0.1], [0.7, 0.2]]) == pytest.approx(1.1)
+
+
+@pytest.mark.parametrize("offered", [negotiation.at_once, negotiation.one_after_the_other])
+def test_one_agent_is_always_at_the_optimum(offered: Callable[[list[list[float]]], float]) -> None:
+    assert negotiation.ratio(1, 0, offered) == pytest.approx(1.0)
+    assert 0.5 < negotiation.ratio(8, 1, offered) <= 1.0 + 1e-12
 
 
 def test_the_picture_holds_the_curve() -> None:

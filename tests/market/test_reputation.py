@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentbus.awards import Bid as Offered
 from agentbus.errors import ConfigurationError
-from agentbus.market import Reputation, ReputationConfig
+from agentbus.market import Reputation, ReputationConfig, expected_gain
 from bench.markets import trust
 
 from .patience import patient
@@ -160,3 +161,25 @@ def test_jobs_that_fail_fall_by_four_fifths(model: str) -> None:
     ours, random = trust.failures(model, 0, 10), trust.failures(model, 0, 10, trusting=False)
     assert random[-1] > 0.25
     assert ours[-1] <= 0.2 * random[-1]
+
+
+def test_price_and_reputation_decide_together() -> None:
+    trust = {"ours": 0.6, "good": 0.3, "fair": 0.1, "cheat": 0.0}
+    score = expected_gain(10.0, trust)
+    assert score(Offered(bidder="good", bid=4.0)) == pytest.approx(6.0)
+    assert score(Offered(bidder="ours", bid=4.0)) == pytest.approx(6.0), "more trust than the middle is not more chance"
+    assert score(Offered(bidder="fair", bid=4.0)) == pytest.approx(2.0)
+    assert score(Offered(bidder="cheat", bid=1.0)) == score(Offered(bidder="who", bid=1.0)) == pytest.approx(0.9)
+    trust["good"] = 0.0
+    assert score(Offered(bidder="good", bid=4.0)) == pytest.approx(0.6), "it is read when it is asked"
+
+
+def test_where_nobody_is_trusted_the_price_decides() -> None:
+    score = expected_gain(10.0, {})
+    assert score(Offered(bidder="a", bid=1.0)) > score(Offered(bidder="b", bid=2.0)) > 0.0
+
+
+@pytest.mark.parametrize(("value", "newcomer"), [(0.0, 0.1), (inf, 0.1), (nan, 0.1), (1.0, -0.1), (1.0, 1.1)])
+def test_a_gain_of_no_sense(value: float, newcomer: float) -> None:
+    with pytest.raises(ConfigurationError, match="expected_gain"):
+        expected_gain(value, {}, newcomer=newcomer)

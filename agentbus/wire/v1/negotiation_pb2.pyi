@@ -5,16 +5,18 @@ from typing import ClassVar as _ClassVar, Optional as _Optional
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CallForProposals(_message.Message):
-    __slots__ = ("job", "value", "team", "second_price")
+    __slots__ = ("job", "value", "team", "second_price", "again")
     JOB_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
     TEAM_FIELD_NUMBER: _ClassVar[int]
     SECOND_PRICE_FIELD_NUMBER: _ClassVar[int]
+    AGAIN_FIELD_NUMBER: _ClassVar[int]
     job: bytes
     value: float
     team: str
     second_price: bool
-    def __init__(self, job: _Optional[bytes] = ..., value: _Optional[float] = ..., team: _Optional[str] = ..., second_price: bool = ...) -> None: ...
+    again: bool
+    def __init__(self, job: _Optional[bytes] = ..., value: _Optional[float] = ..., team: _Optional[str] = ..., second_price: bool = ..., again: bool = ...) -> None: ...
 
 class Proposal(_message.Message):
     __slots__ = ("bid", "weight")
@@ -33,6 +35,18 @@ class Award(_message.Message):
     price: float
     payment: float
     def __init__(self, call: _Optional[int] = ..., price: _Optional[float] = ..., payment: _Optional[float] = ...) -> None: ...
+
+class Subcontracted(_message.Message):
+    __slots__ = ("result", "type", "payment", "by")
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    PAYMENT_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    result: bytes
+    type: str
+    payment: float
+    by: str
+    def __init__(self, result: _Optional[bytes] = ..., type: _Optional[str] = ..., payment: _Optional[float] = ..., by: _Optional[str] = ...) -> None: ...
 
 class Rejection(_message.Message):
     __slots__ = ("call", "price")

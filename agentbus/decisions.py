@@ -1,0 +1,94 @@
+"""Decisions about jobs, kept for whoever asks why: ``agentbus why JOB``. Pure.
+
+A node keeps the last `KEPT` that its agents made, as buyers and as bidders: in memory, until the node ends. What has
+to outlast that is for a log.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterator
+from logging import DEBUG
+from math import isfinite
+from typing import Any, NamedTuple
+
+import structlog
+from structlog.typing import FilteringBoundLogger
+
+from .messages import clip
+
+KEPT = 16_384
+"""Decisions that a node keeps: of about 1,600 jobs among eight bidders on it."""
+TOLD = 1000
+"""Decisions that it tells of at once, the newest."""
+LONGEST = 500
+"""Characters of a reason."""
+
+JobKey = tuple[str, int, int]
+"""A call's message id: the buyer, the life of its node, the number."""
+
+
+def job_id(key: JobKey) -> str:
+    """As it is written in logs, deals and errors: ``buyer:epoch:number``."""
+    return f"{key[0]}:{key[1]}:{key[2]}"
+
+
+class Decided(NamedTuple):
+    """One decision.
+
+    Attributes:
+        key: the job.
+        at_us: when, microseconds since 1970 by the node's clock; for people.
+        agent: who decided.
+        what: ``bid``, ``refused``, ``awarded``...
+        facts: by what, each a name and a value.
+    """
+
+    key: JobKey
+    at_us: int
+    agent: str
+    what: str
+    facts: dict[str, Any]
+
+
+class Decisions:
+    """One node's.
+
+    Args:
+        clock_us: microseconds since 1970.
+    """
+
+    __slots__ = ("_clock_us", "_kept")
+
+    def __init__(self, clock_us: Callable[[], int]) -> None:
+        self._clock_us = clock_us
+        self._kept: deque[tuple[JobKey, int, str, str, dict[str, Any]]] = deque(maxlen=KEPT)
+
+    def note(self, log: FilteringBoundLogger, key: JobKey, agent: str, what: str, facts: dict[str, Any]) -> None:
+        """Keeps a decision, and logs it at level debug where logs were set up, as structlog alone prints all levels.
+        Values are written when somebody asks."""
+        self._kept.append((key, self._clock_us(), agent, what, facts))
+        if structlog.is_configured() and log.is_enabled_for(DEBUG):
+            log.debug(f"job {what}", job=job_id(key), **{name: _plain(fact) for name, fact in facts.items()})
+
+    def of(self, job: str) -> Iterator[Decided]:
+        """What was decided about a job, the oldest first; about each job for the empty one. At most `TOLD`."""
+        found = [entry for entry in self._kept if not job or job_id(entry[0]) == job]
+        yield from map(Decided._make, found[-TOLD:])
+
+
+def written(node: str, entry: Decided) -> bytes:
+    """A decision as a node tells it: JSON."""
+    facts = {name: _plain(fact) for name, fact in entry.facts.items()}
+    told = {"job": job_id(entry.key), "at_us": entry.at_us, "node": node, "agent": entry.agent, "what": entry.what}
+    return json.dumps({**told, "facts": facts}).encode()
+
+
+def _plain(fact: Any) -> Any:
+    """As JSON holds it: numbers that are finite, words, and lists and dicts of them."""
+    if fact is None or isinstance(fact, bool | int | str) or (isinstance(fact, float) and isfinite(fact)):
+        return fact
+    if isinstance(fact, BaseException):
+        return clip(f"{type(fact).__name__}: {fact}", LONGEST)
+    return clip(str(fact), LONGEST)
