@@ -97,8 +97,8 @@ class Bidder:
         self._name = full_name(spec.type)
         self._offer = offer
         self._open: OrderedDict[JobKey, OpenBid] = OrderedDict()
-        self._taken: OrderedDict[JobKey, tuple[int, Engagement]] = OrderedDict()  # with the number of the award
-        self._engagements: list[Engagement] = []
+        self._taken: OrderedDict[JobKey, int] = OrderedDict()  # the number of the award
+        self._engagements: dict[JobKey, Engagement] = {}  # those of them that have not ended
         self._awards = 0
         self._reoffers = Reoffers(host, spec, self._decide, self._keep)
 
@@ -167,10 +167,14 @@ class Bidder:
 
     def queue(self) -> float:
         """What the jobs that it has been awarded and not ended cost, for each that it does at once."""
+        return sum(engagement.contract.cost for engagement in self._under_way()) / self._spec.concurrency
+
+    def _under_way(self) -> list[Engagement]:
+        """What it does, or is to do, itself."""
         if not self._engagements:
-            return 0.0
-        self._engagements = [engagement for engagement in self._engagements if not engagement.ended]
-        return sum(engagement.contract.cost for engagement in self._engagements) / self._spec.concurrency
+            return []
+        self._engagements = {key: each for key, each in self._engagements.items() if not each.ended}
+        return [each for each in self._engagements.values() if each.kept]
 
     # -- decisions -------------------------------------------------------------------------------------------------
 
@@ -196,17 +200,16 @@ class Bidder:
         if isinstance(word, Award):
             return self._awarded(inbound, index, key, word, self._open.pop(key, None))
         self._open.pop(key, None)
-        taken = self._taken.get(key)
-        if taken is not None:
-            taken[1].cancel()
-        return taken is not None
+        if (engagement := self._engagements.get(key)) is not None:
+            engagement.cancel()
+        return key in self._taken
 
     def _awarded(self, inbound: Inbound, index: int, key: JobKey, award: Award, known: OpenBid | None) -> bool:
         frame = inbound.frame
         number = frame.sequence + index
         if known is None:
             taken = self._taken.get(key)
-            if taken is not None and taken[0] != number:
+            if taken is not None and taken != number:
                 answer(self._host, inbound, index, Refused("this job was awarded to it before"))
             return taken is not None
         if wrong := invalid("the price", award.price) or invalid("the payment", award.payment):
@@ -225,7 +228,8 @@ class Bidder:
             payment=award.payment,
         )
         engagement = Engagement(contract)
-        self._taken[key] = (number, engagement)
+        self._engagements[key] = engagement
+        self._taken[key] = number
         if len(self._taken) > OPEN:
             self._taken.popitem(last=False)
         self._learn(known, won=True, price=award.price)
@@ -256,12 +260,11 @@ class Bidder:
 
     def _busy(self) -> bool:
         """Whether it does, or is to do, as many jobs as it can at once."""
-        under_way = sum(not engagement.ended for engagement in self._engagements)
-        return under_way + len(self._reoffers.tasks) >= self._spec.concurrency
+        return len(self._under_way()) + len(self._reoffers.tasks) >= self._spec.concurrency
 
     def _keep(self, won: Won) -> None:
         """Does the job here."""
-        self._engagements.append(won.engagement)
+        won.engagement.kept = True
         self._note(won.key, "took it", price=won.engagement.contract.price, payment=won.engagement.contract.payment)
         self._offer(won.order)
 

@@ -78,12 +78,14 @@ class Engagement:
     Attributes:
         cancelled: the buyer wants it no longer.
         ended: it is done, failed or given up.
+        kept: the winner does it itself.
         stop: ends its handler, while that runs.
     """
 
     contract: Contract
     cancelled: bool = False
     ended: bool = False
+    kept: bool = False
     stop: Callable[[], None] | None = None
 
     def cancel(self) -> None:
