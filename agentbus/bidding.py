@@ -40,6 +40,12 @@ from .worker import Host, answer
 OPEN = 4096
 """Bids that may wait for a decision, and awards that are remembered, for each behavior."""
 
+_BID = ("behavior", "value", "cost", "weight", "bid")
+_REFUSED = ("behavior", "value", "cost", "weight", "reason")
+_NOT_CHOSEN = ("behavior", "bid", "price")
+_TOOK = ("behavior", "price", "payment")
+"""What is noted of each decision."""
+
 _KINDS: dict[str, type[Award | Cancellation]] = {AWARD: Award, CANCELLATION: Cancellation}
 
 
@@ -138,21 +144,20 @@ class Bidder:
         own_cost, cost, weight, bid, refusal = decision
         if bid is None or weight is None or cost is None:
             error = refusal or Refused("")
-            self._note(key, "refused", value=terms.value, cost=cost, weight=weight, reason=error)
+            self._note(key, "refused", _REFUSED, (self._spec.name, terms.value, cost, weight, error))
             answer(host, inbound, index, error)
             if isinstance(error, HandlerFailed) and isinstance(error.__cause__, Exception):
                 host.failed(self._spec.name, error.__cause__)
             return
-        self._note(key, "bid", value=terms.value, cost=cost, weight=weight, bid=bid)
+        self._note(key, "bid", _BID, (self._spec.name, terms.value, cost, weight, bid))
         deadlines = frame.deadlines_ms
         expires_s = inbound.received_s + (deadlines[index] / 1000 if deadlines else 0.0)
         self._open[key] = OpenBid(call.job, terms, own_cost, cost, bid, weight, expires_s, self._awards)
         host.port.reply(inbound.inbox, frame.sequence + index, Proposal(bid=bid, weight=weight), frame.hops + 1)
 
-    def _note(self, key: JobKey, what: str, **facts: object) -> None:
+    def _note(self, key: JobKey, what: str, names: tuple[str, ...], values: tuple[object, ...]) -> None:
         host = self._host
-        facts["behavior"] = self._spec.name
-        host.port.bus.decisions.note(host.log, key, host.name, what, facts)
+        host.port.bus.decisions.note(host.log, key, host.name, what, names, values)
 
     def _decide(self, payload: bytes, terms: Terms) -> Decision:
         """What the agent says to a job at this moment."""
@@ -186,7 +191,7 @@ class Bidder:
             known = self._open.pop(key, None)
             if known is not None and word.price is not None:
                 self._learn(known, won=False, price=word.price)
-                self._note(key, "not chosen", bid=known.bid, price=word.price)
+                self._note(key, "not chosen", _NOT_CHOSEN, (self._spec.name, known.bid, word.price))
 
     def decided(self, inbound: Inbound, index: int) -> bool:
         """An award or a cancellation has come. Returns whether it was of a call that this one knows."""
@@ -265,7 +270,8 @@ class Bidder:
     def _keep(self, won: Won) -> None:
         """Does the job here."""
         won.engagement.kept = True
-        self._note(won.key, "took it", price=won.engagement.contract.price, payment=won.engagement.contract.payment)
+        contract = won.engagement.contract
+        self._note(won.key, "took it", _TOOK, (self._spec.name, contract.price, contract.payment))
         self._offer(won.order)
 
     def _learn(self, known: OpenBid, *, won: bool, price: float) -> None:

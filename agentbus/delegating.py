@@ -259,7 +259,8 @@ class Delegation(Call, Generic[R]):
         return self._port.source, self._port.bus.epoch, self.sequence
 
     def _note(self, what: str, **facts: object) -> None:
-        self._port.bus.decisions.note(self._log, self.key, self._port.source, what, facts)
+        port = self._port
+        port.bus.decisions.note(self._log, self.key, port.source, what, tuple(facts), tuple(facts.values()))
 
     def _note_end(self, ended: Ended, winners: tuple[Winner[R], ...]) -> None:
         machine = self._machine
