@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -26,7 +27,7 @@ from agentbus.errors import (
     SchemaMismatch,
 )
 from agentbus.messages import PLAIN, Failure, Frame, decode_frame, encode_frame
-from agentbus.negotiation import Contract, Terms
+from agentbus.negotiation import Contract, Negotiation, Terms
 from agentbus.policies import Past
 from agentbus.proposals import AWARD, CALL, Award, CallForProposals, Proposal
 from examples.climate.v1.climate_pb2 import TargetReply, TargetRequest
@@ -151,6 +152,20 @@ async def test_a_job_takes_a_message_a_bidder_and_four(url: str) -> None:
         sent = buyer.statistics().messages_sent + there.statistics().messages_sent
         assert sent == 3 * (8 + 4)
         assert there.statistics().frames_sent <= 3 * 2, "the bids of one node's agents travel together"
+
+
+async def test_a_job_that_is_over_is_freed_without_the_garbage_collector() -> None:
+    async with town("memory://hall", near=Courier(2.0), far=Courier(5.0)) as (buyer, _there):
+        await buyer.delegate(Delivery(), Receipt)
+        gc.disable()
+        try:
+            gc.collect()
+            before = sum(isinstance(each, Negotiation) for each in gc.get_objects())
+            for _ in range(5):
+                await buyer.delegate(Delivery(), Receipt)
+            assert sum(isinstance(each, Negotiation) for each in gc.get_objects()) == before
+        finally:
+            gc.enable()
 
 
 async def test_many_jobs_at_once(url: str) -> None:
