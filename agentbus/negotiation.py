@@ -8,7 +8,7 @@ replace the winner, and a rejection is final.
 Invariants: a bidder gets at most one of `Accept` and `Reject`; no more than `winners` work on the job at a time, unless
 one was silent for too long; `Ended` comes once, and nothing after it. With n bidders a job takes at most n + 4 messages
 (the call, n bids, the acceptance, the result, one rejection that all hear), never more than the 2n + 2 of one rejection
-to each, and one more for each winner that failed.
+to each, and at most two more for each winner that failed.
 
 Source: FIPA Contract Net Interaction Protocol, SC00029H, its refuse, not-understood, failure and cancel branches
 included. R. G. Smith, "The Contract Net Protocol", IEEE Transactions on Computers C-29 (1980).
