@@ -161,7 +161,8 @@ class Reoffers:
 
     def _note(self, won: Won, what: str, **facts: object) -> None:
         host = self._host
-        host.port.bus.decisions.note(host.log, won.key, host.name, what, behavior=self._spec.name, **facts)
+        names, values = ("behavior", *facts), (self._spec.name, *facts.values())
+        host.port.bus.decisions.note(host.log, won.key, host.name, what, names, values)
 
 
 class _Turn:
