@@ -42,7 +42,6 @@ OPEN = 4096
 
 _BID = ("behavior", "value", "cost", "weight", "bid")
 _REFUSED = ("behavior", "value", "cost", "weight", "reason")
-_NOT_CHOSEN = ("behavior", "bid", "price")
 _TOOK = ("behavior", "price", "payment")
 """What is noted of each decision."""
 
@@ -191,7 +190,6 @@ class Bidder:
             known = self._open.pop(key, None)
             if known is not None and word.price is not None:
                 self._learn(known, won=False, price=word.price)
-                self._note(key, "not chosen", _NOT_CHOSEN, (self._spec.name, known.bid, word.price))
 
     def decided(self, inbound: Inbound, index: int) -> bool:
         """An award or a cancellation has come. Returns whether it was of a call that this one knows."""

@@ -19,7 +19,7 @@ from structlog.typing import FilteringBoundLogger
 from .messages import clip
 
 KEPT = 16_384
-"""Decisions that a node keeps: of about 1,600 jobs among eight bidders on it."""
+"""Decisions that a node keeps: of about 1,400 jobs among eight bidders and their buyer on it."""
 TOLD = 1000
 """Decisions that it tells of at once, the newest."""
 LONGEST = 500

@@ -17,8 +17,9 @@ from typing import NamedTuple, Self
 from google.protobuf.message import Message
 
 from .awards import lowest_bid
+from .deals import Deal
 from .decisions import JobKey, job_id
-from .delegating import WINDOW_S, Deal, Delegation
+from .delegating import WINDOW_S, Delegation
 from .errors import AgentBusError, DeadlineExceeded, HandlerFailed, Refused, SchemaMismatch
 from .inbound import Inbound
 from .negotiation import Engagement, Terms
