@@ -106,13 +106,14 @@ class Intake:
         if keep is not Keep.NOTHING:
             self._add(Kind.DECIDED, Waiting(self._decision, decided, None, keep, None))
 
-    def take_sent(self, subject: str, frame: Frame) -> None:
-        """Takes the messages of a frame that is being sent."""
+    def take_sent(self, subject: str, frame: Frame, but: str = "") -> None:
+        """Takes the messages of a frame that is being sent, those of one agent excepted."""
         keep = self._rules.keep(Kind.SENT, subject, frame.type)
         if keep is Keep.NOTHING:
             return
         for index in range(len(frame.payloads)):
-            self._add(Kind.SENT, Waiting(self._sent, (subject, frame), index, keep, None))
+            if _source(frame, index) != but:
+                self._add(Kind.SENT, Waiting(self._sent, (subject, frame), index, keep, None))
 
     def _add(self, kind: Kind, waiting: Waiting) -> bool:
         if self.shut or len(self._queue) >= self._room:
@@ -180,10 +181,14 @@ class Intake:
         record = Record(
             at_us=frame.time_us,
             kind=Kind.SENT,
-            agent=frame.source,
+            agent=_source(frame, index),
             node=self.node,
             subject=subject,
             type=frame.type,
             message_id=str(frame.message_id(index)),
         )
         return self._entry(record, frame.payloads[index], keep)
+
+
+def _source(frame: Frame, index: int) -> str:
+    return frame.sources[index] if frame.sources else frame.source

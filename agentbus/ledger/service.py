@@ -247,8 +247,7 @@ class Ledger(Agent):
         await self._store.close()
 
     def _hear_sent(self, subject: str, frame: Frame) -> None:
-        if frame.source != self._name:
-            self._intake.take_sent(subject, frame)
+        self._intake.take_sent(subject, frame, but=self._name)
 
     # -- what the node decides -------------------------------------------------------------------------------------
 

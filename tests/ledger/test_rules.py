@@ -181,7 +181,7 @@ def test_decisions_are_handed_on_as_they_are_made() -> None:
     decisions, log = Decisions(lambda: 5), _Log()
     queue = intake()
     end = decisions.hand_to(queue.take_decision)
-    decisions.note(log, ("desk", 1, 2), "anna", "bid", cost=2.5)  # type: ignore[arg-type]
+    decisions.note(log, ("desk", 1, 2), "anna", "bid", ("cost",), (2.5,))  # type: ignore[arg-type]
     ((entry, _),) = queue.take(10)
     found = read_record(entry)
     assert (found.kind, found.agent, found.subject, found.type, found.at_us) == (
@@ -193,13 +193,13 @@ def test_decisions_are_handed_on_as_they_are_made() -> None:
     )
     assert b'"cost": 2.5' in found.payload
     end()
-    decisions.note(log, ("desk", 1, 3), "anna", "bid")  # type: ignore[arg-type]
+    decisions.note(log, ("desk", 1, 3), "anna", "bid", (), ())  # type: ignore[arg-type]
     assert queue.take(10) == []
 
     def fail(decided: object) -> None:
         raise RuntimeError("of the log's own")
 
     decisions.hand_to(fail)
-    decisions.note(log, ("desk", 1, 4), "anna", "bid")  # type: ignore[arg-type]
+    decisions.note(log, ("desk", 1, 4), "anna", "bid", (), ())  # type: ignore[arg-type]
     assert log.errors == ["a decision was not taken"]
     assert len(list(decisions.of(""))) == 3
