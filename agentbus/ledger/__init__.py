@@ -3,7 +3,7 @@
 * keep one: `Ledger`, `LedgerConfig`, on a `Folder` or `InBucket`; `Record`, `Kind`
 * say what goes in: `Rules`, `Rule`, `Keep`
 * stand witness: `Witness`, `Evidence`
-* keys: `Signer`, `Ed25519`, `Key`, `COSIGNATURE`
+* keys: `Signer`, `Ed25519`, `Signing`, `Key`, `COSIGNATURE`
 * audit: `download`, `verify`, `Report`, `Finding`, `Reader`, `read_record`; `is_fork`, `open_checkpoint`
 """
 
@@ -21,7 +21,7 @@ from .notes import Checkpoint, Note, is_fork, open_checkpoint
 from .reading import Finding, Reader
 from .rules import Rule, Rules
 from .service import Ledger
-from .signing import COSIGNATURE, NOTE, Ed25519, Key, Signer
+from .signing import COSIGNATURE, NOTE, Ed25519, Key, Signer, Signing
 from .store import InBucket
 from .witness import Witness
 
@@ -48,6 +48,7 @@ __all__ = [
     "Rule",
     "Rules",
     "Signer",
+    "Signing",
     "Witness",
     "download",
     "is_fork",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode, b64encode
 from binascii import Error
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from types import ModuleType
@@ -39,9 +40,29 @@ class Signer(Protocol):
     def name(self) -> str: ...
     @property
     def public(self) -> bytes: ...
-    def sign(self, message: bytes) -> bytes:
+    def sign(self, message: bytes, /) -> bytes:
         """The Ed25519 signature, 64 bytes."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """A `Signer` of what somebody else holds: an identity's key, say, ``Signing(origin, pair.key, pair.sign)``.
+
+    Attributes:
+        name: of the key.
+        public: 32 bytes.
+        sign: gives the Ed25519 signature of its bytes.
+    """
+
+    name: str
+    public: bytes
+    sign: Callable[[bytes], bytes]
+
+    def __post_init__(self) -> None:
+        check_key_name(self.name)
+        if len(self.public) != PUBLIC_BYTES:
+            raise ConfigurationError(f"the key {self.name!r}: give the Ed25519 public key as {PUBLIC_BYTES} bytes")
 
 
 class Ed25519:

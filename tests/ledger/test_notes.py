@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentbus.errors import ConfigurationError, LedgerInvalid
-from agentbus.ledger import COSIGNATURE, Checkpoint, Ed25519, Key, Note, is_fork, open_checkpoint
+from agentbus.ledger import COSIGNATURE, Checkpoint, Ed25519, Key, Note, Signing, is_fork, open_checkpoint
 from agentbus.ledger.notes import Signature, cosign, sign
+from agentbus.security.keys import KeyPair
 from tests.ledger.logs import LOG, LOG_KEY, ONE, ONE_KEY, TWO_KEY
 
 # The note and key of the documentation of Go's sumdb/note.
@@ -125,6 +126,15 @@ def test_two_checkpoints_of_one_size_prove_a_fork() -> None:
     forged = sign(Checkpoint(CHECKPOINT.origin, CHECKPOINT.size, bytes(32)), Ed25519(LOG.name))
     with pytest.raises(LedgerInvalid, match="not signed"):
         is_fork(bytes(first), bytes(forged), LOG_KEY)
+
+
+def test_an_identity_signs_a_log() -> None:
+    pair = KeyPair(b"7" * 32)
+    signer = Signing("example.org/node-1", pair.key, pair.sign)
+    checkpoint = Checkpoint(signer.name, 5, bytes(32))
+    assert open_checkpoint(bytes(sign(checkpoint, signer)), Key.of(signer))[1] == checkpoint
+    with pytest.raises(ConfigurationError, match="32 bytes"):
+        Signing("example.org/node-1", pair.public.encode(), pair.sign)
 
 
 def test_a_key_of_another_type_than_its_use_is_told() -> None:
