@@ -166,6 +166,17 @@ def test_what_finds_no_room_is_counted_and_the_log_says_so() -> None:
     assert [read_record(entry).kind for entry, _ in queue.take(10)] == [Kind.DONE], "they are told once"
 
 
+def test_answers_of_several_agents_in_one_frame_are_each_their_own() -> None:
+    queue = intake()
+    frame = Frame("shop.Bid", "anna", 1, 0, 5, 9, [b"1", b"2", b"3"], [], [], [7, 8, 9], ["anna", "ledger", "bert"])
+    queue.take_sent("inbox", frame, but="ledger")
+    found = [read_record(entry) for entry, _ in queue.take(10)]
+    assert [(each.agent, each.message_id, each.digest) for each in found] == [
+        ("anna", "anna:1:5", sha256(b"1").digest()),
+        ("bert", "anna:1:7", sha256(b"3").digest()),
+    ]
+
+
 class _Log:
     def __init__(self) -> None:
         self.errors: list[str] = []
