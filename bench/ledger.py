@@ -131,12 +131,14 @@ async def _append(folder: Path, entries: Sequence[bytes], rate: float = inf) -> 
     ended = asyncio.Event()
 
     async def seal_each_second() -> None:
+        due = began + 1.0
         while not ended.is_set():
             try:
-                async with asyncio.timeout(1.0):
+                async with asyncio.timeout(max(0.0, due - time.perf_counter())):
                     await ended.wait()
             except TimeoutError:
                 await log.seal()
+                due = max(due + 1.0, time.perf_counter())  # as `every` does
                 sealed.append(time.perf_counter() - began)
 
     began = time.perf_counter()
