@@ -211,11 +211,12 @@ class Delegation(Generic[R]):
             winners = tuple(map(self._winner, ended.winners))
             self._note_end(ended, winners)
         finally:
+            if machine.phase != "bidding":  # else it was cancelled or never sent, and says nothing about who is silent
+                self._audience.missed(self._expected - machine.answered)
             self.happened(Withdrawn())  # nothing, unless it was cancelled here
             self._tick_at(None)
             for heard in self._hears:
                 port.bus.calls.remove(heard)
-            self._audience.missed(self._expected - machine.answered)
         if ended.error is not None:
             ended.error.add_note(f"to see why: agentbus why {job_id(self.key)}")
             raise ended.error

@@ -29,6 +29,8 @@ PATIENCE = 0.5
 """The share of the time left that a winner has while another could replace it, unless the buyer says seconds."""
 LOOK_S = 0.5
 """Seconds for which what the peers' view said of bidders is taken for true."""
+LONGEST = 80
+"""Characters of a wrong number that are told."""
 REMEMBER = 4096
 """Bidders that an `Audience` remembers at most."""
 
@@ -214,13 +216,19 @@ def invalid(what: str, number: object, most: float | None = None, whose: str = "
         if 0 <= number <= highest and number != inf:
             return None
     elif isinstance(number, SupportsFloat):
-        with suppress(OverflowError):  # of an int beyond all floats
+        with suppress(
+            ArithmeticError, ValueError, TypeError
+        ):  # of an int beyond all floats, or what only looks like one
             if 0 <= float(number) <= highest and float(number) != inf:
                 return None
     limit = "" if most is None else f" to {most:g}"
     if whose:
         what = f"{what} {whose!r}"
-    return InvalidBid(f"{what} is {number!r}: it has to be a number from 0{limit}")
+    try:
+        told = repr(number)[:LONGEST]
+    except Exception:  # Python writes no int of 4,301 digits; what has come may be anything
+        told = f"an {type(number).__name__} that can't be written"
+    return InvalidBid(f"{what} is {told}: it has to be a number from 0{limit}")
 
 
 class Negotiation:
@@ -344,7 +352,8 @@ class Negotiation:
         if len(ranked) < wanted:
             few = f"{len(ranked)} bids of at least {wanted}" if ranked else "no bid"
             said = "; ".join(f"{name}: {why}" for name, why in list(self.refusals.items())[:3])
-            return self._end(NoBids(f"{few}: {said or 'nobody answered'}", refusals=self.refusals))
+            nobody = "nobody else answered" if ranked else "nobody answered"
+            return self._end(NoBids(f"{few}: {said or nobody}", refusals=self.refusals))
         self.phase = "doing"
         self._rank = [entry.bid.bidder for entry in ranked]
         self._next.extend(ranked)
@@ -432,6 +441,7 @@ class Audience:
         """The peers' view names these agents, each in the life of that epoch."""
         self.looked_s = now
         self.lives = dict(lives)
+        self._silent = {name: epoch for name, epoch in self._silent.items() if name in lives}
 
     def expected(self) -> set[str]:
         """Who should answer the next call."""

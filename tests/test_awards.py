@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -50,7 +51,8 @@ def test_a_score_that_is_no_number_puts_its_bid_aside_and_says_why() -> None:
 
 def test_every_awards_to_so_many() -> None:
     assert every(3).winners == 3
-    for count in (0, -1):
+    wrong: list[Any] = [0, -1, 1.5, math.nan, "2", None]
+    for count in wrong:
         with pytest.raises(ConfigurationError, match="whole number"):
             every(count)
 

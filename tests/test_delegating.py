@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -244,8 +245,8 @@ async def test_each_refusal_is_told_by_its_type(url: str) -> None:
         await until(lambda: not there.cells["lost"].tasks())
 
 
-@pytest.mark.parametrize("value", [math.nan, -1.0, math.inf])
-async def test_a_value_that_is_no_number_is_refused_before_anything_is_sent(value: float) -> None:
+@pytest.mark.parametrize("value", [math.nan, -1.0, math.inf, pytest.param(10**5000, id="huge"), Decimal("sNaN")])
+async def test_a_value_that_is_no_number_is_refused_before_anything_is_sent(value: Any) -> None:
     async with Node("memory://hall") as node:
         with pytest.raises(ConfigurationError, match="value is"):
             await node.delegate(Delivery(), Receipt, value=value)
@@ -256,6 +257,14 @@ async def test_a_value_that_is_no_number_is_refused_before_anything_is_sent(valu
                 await node.delegate(Delivery(), Receipt, patience_s=wrong)
         with pytest.raises(ConfigurationError, match="deadline"):
             await node.delegate(Delivery(), Receipt, deadline_s=math.inf)
+        rules: list[Any] = [second_price, 5, lambda bid: 1.0]
+        for rule in rules:
+            with pytest.raises(ConfigurationError, match=r"award=.*second_price\(\)"):
+                await node.delegate(Delivery(), Receipt, award=rule)
+        teams: list[Any] = ["two words", "\ud800", "x" * 1_000_000, 5, b"team"]
+        for team in teams:
+            with pytest.raises(ConfigurationError, match="team"):
+                await node.delegate(Delivery(), Receipt, team=team)
         assert node.statistics().messages_sent == 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import pytest
@@ -238,7 +239,7 @@ def test_every_waits_for_so_many_and_replaces_each() -> None:
     few = negotiation("a", rule=every(2))
     effects = offer(few, a=1.0)
     assert effects[0] == Reject("a", None)
-    assert "1 bids of at least 2" in str(ended(effects))
+    assert "1 bids of at least 2: nobody else answered" in str(ended(effects))
 
 
 # -- whom to wait for --------------------------------------------------------------------------------------------------
@@ -260,6 +261,15 @@ def test_who_has_answered_is_expected_and_who_was_silent_is_not_until_it_is_hear
     known.heard("mute")
     known.heard("a")
     assert known.expected() == {"a", "b", "mute"}
+
+
+def test_who_has_gone_is_forgotten_however_many_come_and_go() -> None:
+    known = Audience()
+    for number in range(1000):
+        known.look({f"guest-{number}": number}, float(number))
+        known.missed({f"guest-{number}"})
+    known.look({}, 1000.0)
+    assert sys.getsizeof(known._silent) < 1000
 
 
 # -- whatever may happen -----------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -181,13 +182,19 @@ def test_who_takes_part(weight: float, cost: float, bid: float, value: float | N
     assert (reluctance(cost, bid, weight, value) == "") is takes_part
 
 
-@pytest.mark.parametrize("cost", [math.nan, math.inf, -math.inf, -1.0, "3", 10**400])
+@pytest.mark.parametrize("cost", [math.nan, math.inf, -math.inf, -1.0, "3", 10**400, Decimal("sNaN")])
 def test_a_cost_that_is_no_number_is_a_typed_refusal_that_says_so(cost: Any) -> None:
     decision = decide(state(0.0), cost)
     assert decision.bid is None
     assert isinstance(decision.refusal, InvalidBid)
     assert "the cost by 'deliver'" in str(decision.refusal)
     assert repr(cost)[:20] in str(decision.refusal)
+
+
+def test_so_is_one_of_more_digits_than_python_writes() -> None:
+    refusal = decide(state(0.0), 10**5000).refusal
+    assert isinstance(refusal, InvalidBid)
+    assert len(str(refusal)) < 200
 
 
 @pytest.mark.parametrize("bid", [math.nan, math.inf, -1.0])
