@@ -5,7 +5,8 @@ waits. The job is kept until the call's deadline, so that an award need not carr
 behavior's mailbox, and from there it is a request like others: in order, within its deadline, answered whatever
 happens.
 
-Invariants: at most `OPEN` bids wait, the oldest is forgotten; a job is begun once, however often its award comes.
+Invariants: at most `OPEN` bids wait, with `HELD` bytes of jobs, the oldest is forgotten; a job is begun once, however
+often its award comes.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple, Protocol
 from google.protobuf.message import DecodeError
 
 from .decisions import JobKey, job_id
-from .errors import Busy, HandlerFailed, Refused, SchemaMismatch
+from .errors import Busy, HandlerFailed, Refused, SchemaMismatch, SubjectError
 from .inbound import Inbound
 from .messages import Frame, full_name
 from .negotiation import Contract, Engagement, Terms, invalid
@@ -36,10 +37,14 @@ from .proposals import (
 )
 from .reoffering import Reoffers, Won
 from .specs import PolicySpec
+from .subjects import check_length, check_name
 from .worker import Host, answer
 
 OPEN = 4096
 """Bids that may wait for a decision, and awards that are remembered, for each behavior."""
+
+HELD = 64 << 20
+"""Bytes of jobs that the open bids of a behavior hold at most; one is always kept."""
 
 _KINDS: dict[str, type[Award | Rejection | Cancellation]] = {
     AWARD: Award,
@@ -82,7 +87,18 @@ class Bidder:
         offer: takes an awarded job into the behavior's mailbox.
     """
 
-    __slots__ = ("_awards", "_engagements", "_host", "_name", "_offer", "_open", "_reoffers", "_spec", "_taken")
+    __slots__ = (
+        "_awards",
+        "_engagements",
+        "_held",
+        "_host",
+        "_name",
+        "_offer",
+        "_open",
+        "_reoffers",
+        "_spec",
+        "_taken",
+    )
 
     def __init__(self, host: Bidding, spec: PolicySpec, offer: Callable[[Inbound], None]) -> None:
         self._host = host
@@ -93,6 +109,7 @@ class Bidder:
         self._taken: OrderedDict[JobKey, tuple[int, Engagement]] = OrderedDict()  # with the number of the award
         self._engagements: list[Engagement] = []
         self._awards = 0
+        self._held = 0
         self._reoffers = Reoffers(host, spec, self._decide, self._keep)
 
     @property
@@ -120,7 +137,9 @@ class Bidder:
         terms = Terms()
         try:
             call = CallForProposals.FromString(payload)
-        except DecodeError as error:
+            if call.team:
+                check_name(check_length(call.team, "the team's name"), "the team's name")
+        except (DecodeError, SubjectError) as error:
             decision = Decision(refusal=SchemaMismatch(f"not a call for proposals: {error}"))
         else:
             terms = terms_of(call)
@@ -165,10 +184,20 @@ class Bidder:
         self._open[key] = OpenBid(
             job, terms, decision.own_cost, decision.cost, decision.bid, decision.weight, expires_s, self._awards
         )
-        oldest = next(iter(self._open.values()))
-        while len(self._open) > OPEN or oldest.expires_s < inbound.received_s:
-            self._open.popitem(last=False)
-            oldest = next(iter(self._open.values()), self._open[key])
+        self._held += len(job)
+        oldest = next(iter(self._open))
+        while oldest != key and (
+            len(self._open) > OPEN or self._held > HELD or self._open[oldest].expires_s < inbound.received_s
+        ):
+            self._forget(oldest)
+            oldest = next(iter(self._open))
+
+    def _forget(self, key: JobKey) -> OpenBid | None:
+        """The open bid for that job, which is open no longer."""
+        known = self._open.pop(key, None)
+        if known is not None:
+            self._held -= len(known.job)
+        return known
 
     def queue(self) -> float:
         """What the jobs that it has been awarded and not ended cost, for each that it does at once."""
@@ -186,11 +215,11 @@ class Bidder:
             answer(self._host, inbound, index, SchemaMismatch(f"not a {frame.type}: {error}"))
             return True
         key = (frame.source, frame.epoch, word.call)
-        known = self._open.pop(key, None)
+        known = self._forget(key)
         if isinstance(word, Award):
             return self._awarded(inbound, index, key, word, known)
         if isinstance(word, Rejection):
-            if known is not None and word.HasField("price") and not invalid("the price", word.price):
+            if known is not None and word.HasField("price") and not invalid("the price", word.price, known.terms.value):
                 self._learn(known, won=False, price=word.price)
                 self._note(key, "not chosen", bid=known.bid, price=word.price)
             return known is not None

@@ -270,6 +270,7 @@ class Negotiation:
         self._awaited = set(expected)
         self._deadline_s = deadline_s
         self._ends_s = now + deadline_s
+        self._window_s = min(window_s, deadline_s)
         self._closes_s = min(now + window_s, self._ends_s)
         self._patience_s = patience_s
         self._proposers: dict[str, None] = {}
@@ -353,6 +354,7 @@ class Negotiation:
             few = f"{len(ranked)} bids of at least {wanted}" if ranked else "no bid"
             said = "; ".join(f"{name}: {why}" for name, why in list(self.refusals.items())[:3])
             nobody = "nobody else answered" if ranked else "nobody answered"
+            nobody += f" within {self._window_s:g} s: bid_window_s= says how long bids may take"
             return self._end(NoBids(f"{few}: {said or nobody}", refusals=self.refusals))
         self.phase = "doing"
         self._rank = [entry.bid.bidder for entry in ranked]

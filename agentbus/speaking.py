@@ -295,9 +295,7 @@ class Speaker(ABC):
             raise DefinitionError(f"delegate and negotiate take (message, ResultType), not {result!r} for the second")
         if value is not None and (wrong := invalid("value", value)):
             raise ConfigurationError(str(wrong))
-        rule: object = lowest_bid() if award is None else award
-        if not isinstance(rule, AwardRule):
-            raise ConfigurationError(f"award={rule!r}: write an award rule: lowest_bid(), second_price(), best(score)")
+        rule = _rule(lowest_bid() if award is None else award)
         _check_team(team)
         for name, seconds in (("bid_window_s", bid_window_s), ("patience_s", patience_s)):
             if seconds is not None and not 0 < seconds < inf:
@@ -318,6 +316,12 @@ class Speaker(ABC):
             patience_s=patience_s,
             cause=self._cause(),
         ).run()
+
+
+def _rule(award: object) -> AwardRule:
+    if not isinstance(award, AwardRule):
+        raise ConfigurationError(f"award={award!r}: write an award rule: lowest_bid(), second_price(), best(score)")
+    return award
 
 
 def _check_team(team: object) -> None:

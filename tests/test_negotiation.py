@@ -99,7 +99,9 @@ def test_who_is_known_and_silent_is_waited_for_no_longer_than_the_window() -> No
 
 def test_a_job_that_nobody_can_do() -> None:
     assert isinstance(ended(negotiation().handle(Nobody(), 100.0)), NoBids)
-    assert isinstance(ended(negotiation().handle(Tick(), 101.0)), NoBids)
+    silence = ended(negotiation().handle(Tick(), 101.0))
+    assert isinstance(silence, NoBids)
+    assert "nobody answered within 1 s: bid_window_s=" in str(silence)
     job = negotiation("a", "b")
     job.handle(Declined("a", Refused("can't")), 100.0)
     error = ended(job.handle(Declined("b", SchemaMismatch("not understood")), 100.0))
