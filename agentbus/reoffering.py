@@ -19,7 +19,7 @@ from google.protobuf.message import Message
 from .awards import lowest_bid
 from .decisions import JobKey, job_id
 from .delegating import WINDOW_S, Deal, Delegation
-from .errors import AgentBusError, DeadlineExceeded, HandlerFailed, Refused, SchemaMismatch
+from .errors import AgentBusError, DeadlineExceeded, Refused, SchemaMismatch
 from .inbound import Inbound
 from .negotiation import Engagement, Terms
 from .policies import Decision
@@ -95,9 +95,11 @@ class Reoffers:
         try:
             deal = await self._offered(won)
         except asyncio.CancelledError:
-            engagement.end()
-            if not engagement.cancelled:  # by its caller, who waits no longer
-                answer(host, won.order, 0, HandlerFailed("the agent was stopped meanwhile", error_type="Cancelled"))
+            engagement.stop = None
+            if engagement.cancelled:  # by its caller, who waits no longer
+                engagement.end()
+            else:  # the agent is restarted, and does it then; or it has gone, and the mailbox refuses it
+                self._keep(won)
             raise
         except AgentBusError as error:
             engagement.end()

@@ -12,7 +12,7 @@ import pytest
 
 from agentbus import Agent, Context, Node, cooperative, hybrid, second_price
 from agentbus.decisions import Decided
-from agentbus.errors import InvalidBid, NoBids, Refused, SchemaMismatch
+from agentbus.errors import AllFailed, InvalidBid, NoBids, Refused, SchemaMismatch
 from agentbus.messages import PLAIN, Frame, decode_frame, encode_frame
 from agentbus.negotiation import Terms
 from agentbus.policies import Past
@@ -217,6 +217,32 @@ def test_a_caller_that_withdraws_ends_the_second_offer_and_what_came_of_it() -> 
         return busy, sum(node.statistics().open_calls for node in nodes.values())
 
     assert Simulation(seed=7).run(scenario) == (0, 0)
+
+
+class Trips(Courier):
+    """Falls over the first job."""
+
+    @cooperative(Delivery, Receipt)
+    async def deliver(self, job: Delivery, ctx: Context) -> Receipt:
+        await asyncio.sleep(self._cost)
+        if job.number == 0:
+            raise ValueError("a flat tyre")
+        return Receipt(number=job.number, courier=ctx.me)
+
+    @deliver.cost
+    def cost(self, job: Delivery) -> float | None:
+        return self._cost
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_an_agent_that_is_restarted_still_does_what_waited_to_be_offered(others: int) -> None:
+    async def scenario(sim: Simulation) -> Any:
+        slow = {f"slow-{number}": Courier(30.0) for number in range(others)}
+        return await at_once(await a_town(sim, a=Trips(1.0), **slow), 8)
+
+    first, *later = Simulation(seed=8).run(scenario)
+    assert isinstance(first, AllFailed) or first.failures["a"]
+    assert [deal.result.courier for deal in later] == ["a"] * 7
 
 
 def test_an_agent_that_stops_answers_for_what_it_has_offered() -> None:
