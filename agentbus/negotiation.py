@@ -281,6 +281,7 @@ class Negotiation:
         self._until: dict[str, float] = {}
         self._done: list[str] = []
         self._silent: set[str] = set()
+        self._dead: dict[str, None] = {}
 
     @property
     def doing(self) -> KeysView[str]:
@@ -309,8 +310,10 @@ class Negotiation:
             case Fell(bidder, why):
                 return self._fell(bidder, why, now) if bidder in self._until else []
             case Lost(bidder):
-                dead = NoResponders("it is believed dead")
-                return self._unheard(bidder, dead, now) if bidder in self._until else []
+                if bidder not in self._until:
+                    return []
+                self._dead[bidder] = None
+                return self._unheard(bidder, NoResponders("it is believed dead"), now)
             case Tick():
                 return self._tick(now)
             case Nobody():
@@ -396,7 +399,10 @@ class Negotiation:
         if len(self._until) + len(self._done) >= self._rule.winners:
             return []
         said = "; ".join(f"{name}: {type(error).__name__}: {error}" for name, error in list(self.failures.items())[:3])
-        return self._end(AllFailed(f"each of {len(self.failures)} winners failed: {said}", failures=self.failures))
+        many = f"each of {len(self.failures)} winners failed"
+        if self._until or self._done:
+            many = f"{len(self.failures)} of {len(self._accepted)} winners failed, and nobody is left to replace it"
+        return self._end(AllFailed(f"{many}: {said}", failures=self.failures))
 
     # -- time ------------------------------------------------------------------------------------------------------
 
@@ -418,7 +424,7 @@ class Negotiation:
         effects: list[Effect] = []
         if not isinstance(error, DeadlineExceeded):  # then nobody needs to be told: all have the same deadline
             price = max((winner.price for winner in winners), default=None)
-            effects += [Cancel(bidder) for bidder in self._until]
+            effects += [Cancel(bidder) for bidder in (*self._until, *self._dead) if bidder not in self._done]
             effects += [Reject(bidder, price) for bidder in self._proposers if bidder not in self._accepted]
         self._until.clear()
         return [*effects, Ended(error, winners)]

@@ -31,6 +31,7 @@ from agentbus.negotiation import (
     Effect,
     Ended,
     Fell,
+    Lost,
     Negotiation,
     Nobody,
     Performed,
@@ -208,6 +209,21 @@ def test_a_silent_winner_that_has_done_it_after_all_ends_the_job_and_its_replace
     assert effects[:-1] == [Cancel("b")]
     assert ended(effects) is None
     assert job.failures == {}
+
+
+def test_who_was_believed_dead_is_told_when_the_job_is_done_that_it_is_not_wanted_any_more() -> None:
+    job = negotiation("a", "b")
+    offer(job, a=1.0, b=2.0)
+    assert accepted(job.handle(Lost("a"), 100.1)) == ["b"]
+    assert job.handle(Performed("b"), 100.2)[:-1] == [Cancel("a")]
+
+
+def test_when_too_few_are_left_it_says_how_many_were_wanted() -> None:
+    job = negotiation("a", "b", rule=every(2))
+    offer(job, a=1.0, b=2.0)
+    effects = job.handle(Fell("b", Refused("a flat tyre")), 100.1)
+    assert Cancel("a") in effects
+    assert "1 of 2 winners failed, and nobody is left to replace it: b: Refused: a flat tyre" in str(ended(effects))
 
 
 def test_when_all_have_failed_each_ones_reason_is_told() -> None:
