@@ -21,7 +21,7 @@ from .decisions import JobKey, job_id
 from .delegating import WINDOW_S, Deal, Delegation
 from .errors import AgentBusError, DeadlineExceeded, Refused, SchemaMismatch
 from .inbound import Inbound
-from .negotiation import Engagement, Terms
+from .negotiation import Engagement, Terms, invalid
 from .policies import Decision
 from .proposals import subcontracted
 from .specs import PolicySpec
@@ -119,7 +119,7 @@ class Reoffers:
         payload = won.order.frame.payloads[0]
         async with _Turn(self._turn) as turn:
             now = self._decide(payload, contract.terms)
-            if now.cost is None:
+            if now.cost is None or invalid("the cost", now.cost):
                 raise now.refusal or Refused("it can't do this job any more")
             if contract.terms.again and contract.terms.value is not None and now.cost > contract.terms.value:
                 raise Refused(f"it has become busy: the job would cost it {now.cost:g}, more than it is worth")

@@ -185,6 +185,15 @@ async def test_a_policy_answers_requests_by_name_without_a_bid(url: str) -> None
         assert notes["contract"] is None
 
 
+async def test_a_thousand_bidders_on_one_node() -> None:
+    couriers = {f"c{number}": Courier(1.0 + number) for number in range(1000)}
+    async with town("memory://hall", **couriers) as (buyer, _there):
+        deal = await buyer.negotiate(Delivery(), Receipt, award=second_price(), bid_window_s=4.0)
+        (winner,) = deal.winners
+        assert (winner.agent, winner.price, deal.bidders) == ("c0", 2.0, 1000)
+        assert buyer.statistics().open_calls == 0
+
+
 async def test_award_rules_of_ones_own(url: str) -> None:
     trust = {"near": 0.1, "far": 0.9}
     async with town(url, near=Courier(2.0), far=Courier(5.0)) as (buyer, _there):

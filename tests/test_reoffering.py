@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from agentbus import Agent, Context, Node, cooperative, hybrid, second_price
+from agentbus import Agent, Context, Node, Supervision, cooperative, hybrid, second_price
 from agentbus.decisions import Decided
 from agentbus.errors import AllFailed, InvalidBid, NoBids, Refused, SchemaMismatch
 from agentbus.messages import PLAIN, Frame, decode_frame, encode_frame
@@ -173,6 +173,41 @@ def test_it_is_not_paid_less_than_it_pays_nor_more_than_was_agreed() -> None:
 
     second = Simulation(seed=9).run(scenario)[1].winners[0]
     assert (second.by, second.bid, second.payment) == ("b", 1.5, 1.5)
+
+
+class Changes(Courier):
+    """Says something else once it has bid four times."""
+
+    supervision = Supervision(on_failure="resume")
+
+    def __init__(self, cost: float, then: Any) -> None:
+        super().__init__(cost)
+        self.then = then
+        self.asked = 0
+
+    @cooperative(Delivery, Receipt)
+    async def deliver(self, job: Delivery, ctx: Context) -> Receipt:
+        await asyncio.sleep(self._cost)
+        return Receipt(number=job.number, courier=ctx.me)
+
+    @deliver.cost
+    def cost(self, job: Delivery) -> Any:
+        self.asked += 1
+        if self.asked <= 5:  # the first is `a_town`'s
+            return self._cost
+        if isinstance(self.then, Exception):
+            raise self.then
+        return self.then
+
+
+@pytest.mark.parametrize("then", ["5", math.nan, math.inf, -1.0, None, 10**400, object(), KeyError("lost")])
+def test_a_cost_that_is_none_by_then_is_answered_too(then: Any) -> None:
+    async def scenario(sim: Simulation) -> Any:
+        return await at_once(await a_town(sim, a=Changes(1.0, then), b=Courier(5.0)), 4)
+
+    deals = Simulation(seed=9).run(scenario)
+    assert [deal.winners[0].agent for deal in deals] == ["a", "b", "b", "b"]
+    assert all(deal.failures.keys() == {"a"} for deal in deals[1:])
 
 
 def test_who_would_do_it_fails_and_it_is_done_by_who_has_won_it() -> None:
