@@ -320,7 +320,8 @@ class Speaker(ABC):
 
 def _rule(award: object) -> AwardRule:
     if not isinstance(award, AwardRule):
-        raise ConfigurationError(f"award={award!r}: write an award rule: lowest_bid(), second_price(), best(score)")
+        rules = "lowest_bid(), second_price(), or best(score) or every(n) of agentbus.awards"
+        raise ConfigurationError(f"award={award!r}: write an award rule: {rules}")
     return award
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+import agentbus
 from agentbus import Agent, Context, Node, Supervision, competitive, cooperative, hybrid, rpc, second_price
 from agentbus.awards import best, every
 from agentbus.bidding import HELD
@@ -267,9 +268,9 @@ async def test_a_value_that_is_no_number_is_refused_before_anything_is_sent(valu
                 await node.delegate(Delivery(), Receipt, patience_s=wrong)
         with pytest.raises(ConfigurationError, match="deadline"):
             await node.delegate(Delivery(), Receipt, deadline_s=math.inf)
-        rules: list[Any] = [second_price, 5, lambda bid: 1.0]
+        rules: list[Any] = [second_price, 5, lambda bid: 1.0, agentbus.every(2)]
         for rule in rules:
-            with pytest.raises(ConfigurationError, match=r"award=.*second_price\(\)"):
+            with pytest.raises(ConfigurationError, match=r"award=.*second_price\(\).*agentbus\.awards"):
                 await node.delegate(Delivery(), Receipt, award=rule)
         teams: list[Any] = ["two words", "\ud800", "x" * 1_000_000, 5, b"team"]
         for team in teams:

@@ -69,6 +69,14 @@ async def _deliver(self: object, job: Delivery, ctx: Context) -> Receipt:
     return Receipt()
 
 
+def _alone(self: object) -> float:
+    return 1.0
+
+
+def _three(self: object, job: Delivery, ctx: Context) -> float:
+    return 1.0
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [
@@ -79,6 +87,13 @@ async def _deliver(self: object, job: Delivery, ctx: Context) -> Receipt:
         (lambda: competitive(int, Receipt)(_deliver), "@competitive at .*not a protobuf message"),  # type: ignore[type-var]
         (lambda: cooperative(Delivery, Receipt)(_deliver).cost(_deliver), "without async"),  # type: ignore[arg-type]
         (lambda: cooperative(Delivery, Receipt)(_deliver).cost(3), "not a method"),  # type: ignore[arg-type]
+        (
+            lambda: cooperative(Delivery, Receipt)(_deliver).cost(_alone),
+            r"takes \(self\): write `def name\(self, job\)",
+        ),  # type: ignore[arg-type]
+        (lambda: cooperative(Delivery, Receipt)(_deliver).cost(_three), r"takes \(self, job, ctx\): write"),  # type: ignore[arg-type]
+        (lambda: competitive(Delivery, Receipt, strategy=5)(_deliver), "strategy=5"),  # type: ignore[arg-type]
+        (lambda: hybrid(Delivery, Receipt, weight=1.0, strategy=None)(_deliver), "strategy=None"),  # type: ignore[arg-type]
     ],
 )
 def test_wrong_use_fails_at_once_and_says_what_to_write(make: Callable[[], object], says: str) -> None:
