@@ -25,7 +25,8 @@ from .escrow.model import Command, Dispute, Hold, Refund, Resolve, Settle
 from .model import MAX_BIDDERS, Reason, Refusal, Tick, checked, wrong_amount
 
 GRACE_S = 60.0
-"""Seconds that a hold outlives the time to settle, so that a provider can dispute what the buyer does not pay."""
+"""Seconds that a hold outlives the time to settle, at the least, so that a provider can dispute what the buyer does not
+pay."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,7 @@ class Demand:
         work: what is to be done; any text.
         units: the most that is used.
         price: the most for one unit, in ticks.
+        made_s: when it was made.
         offers_until_s: when offers close.
         work_until_s: when usage has to be reported.
         settle_until_s: when it has to be paid, or disputed.
@@ -51,6 +53,7 @@ class Demand:
     work: str
     units: int
     price: int
+    made_s: float
     offers_until_s: float
     work_until_s: float
     settle_until_s: float
@@ -138,11 +141,16 @@ S = AgreementState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruct:
-    """Effect: agent `by` has the ledger do this: ``escrow.do(transaction, command)``."""
+    """Effect: agent `by` has the ledger do this: ``escrow.do(transaction, command)``.
+
+    Attributes:
+        not_before_s: the ledger refuses it sooner; seconds since 1970.
+    """
 
     by: str
     transaction: str
     command: Command
+    not_before_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +190,7 @@ class Agreement:
         self.usage: Usage | None = None
         self.contest: Contest | None = None
         self.paid = 0
+        self._hold_ends_s = 0.0
 
     @property
     def hold(self) -> str:
@@ -256,11 +265,13 @@ class Agreement:
             text = f"{acceptance.provider!r} has not offered"
             return [Refusal(party=self.demand.buyer, reason=Reason.NOT_INVITED, text=text)]
         self.accepted = offer
+        for_s = self.demand.settle_until_s + GRACE_S - self.demand.made_s  # the same whenever it is said again
+        self._hold_ends_s = now + for_s
         hold = Hold(
             payer=self.demand.account,
             payee=offer.account,
             amount=self.escrow,
-            for_s=self.demand.settle_until_s + GRACE_S - now,
+            for_s=for_s,
             arbiter=self.demand.arbiter,
         )
         return [Instruct(by=self.demand.buyer, transaction=self.hold, command=hold)]
@@ -281,7 +292,7 @@ class Agreement:
             return [Refusal(party=usage.provider, reason=Reason.NOT_YOURS, text=text)]
         if self.state is not S.AGREED:
             return [self._late(usage.provider, "no usage is to be reported")]
-        if (wrong := self._wrong_units(usage.provider, usage.units)) is not None:
+        if (wrong := self._wrong_units(usage.provider, usage.units, self.demand.units)) is not None:
             return [wrong]
         self.usage = usage
         return [self._to(S.USED)]
@@ -312,7 +323,8 @@ class Agreement:
     def _rule(self, ruling: Ruling) -> list[AgreementEffect]:
         if self.state is not S.DISPUTED:
             return [self._late(self.demand.arbiter, "there is nothing to decide")]
-        if (wrong := self._wrong_units(self.demand.arbiter, ruling.units)) is not None:
+        used = 0 if self.usage is None else self.usage.units
+        if (wrong := self._wrong_units(self.demand.arbiter, ruling.units, used)) is not None:
             return [wrong]
         self.paid = self._price(ruling.units)
         command = Resolve(hold=self.hold, amount=self.paid)
@@ -329,11 +341,13 @@ class Agreement:
             return [self._to(S.EXPIRED)]
         if self.state is S.USED and self.demand.arbiter:
             return self._contest(Contest(demand=self.demand.id, by=self.accepted.provider, reason="not paid in time"))
-        refund = Refund(hold=self.hold)  # which the ledger does when the hold has expired
-        return [
-            self._to(S.EXPIRED),
-            Instruct(by=self.demand.buyer, transaction=f"{self.demand.id}-refund", command=refund),
-        ]
+        refund = Instruct(
+            by=self.demand.buyer,
+            transaction=f"{self.demand.id}-refund",
+            command=Refund(hold=self.hold),
+            not_before_s=self._hold_ends_s,
+        )
+        return [self._to(S.EXPIRED), refund]
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -344,11 +358,11 @@ class Agreement:
     def _price(self, units: int) -> int:
         return 0 if self.accepted is None else units * self.accepted.price
 
-    def _wrong_units(self, party: str, units: int) -> Refusal | None:
+    def _wrong_units(self, party: str, units: int, most: int) -> Refusal | None:
         if (wrong := wrong_amount(party, units)) is not None:
             return wrong
-        if units > self.demand.units:
-            text = f"{units} units are more than the {self.demand.units} that were agreed"
+        if units > most:
+            text = f"{units} units are more than the {most} that were {'used' if self.usage else 'agreed'}"
             return Refusal(party=party, reason=Reason.TOO_LARGE, text=text)
         return None
 
@@ -360,8 +374,10 @@ def _check(demand: Demand) -> None:
     checked("units", demand.units, least=1)
     checked("price", demand.price, least=1)
     checked("units x price", demand.units * demand.price)
-    times = (demand.offers_until_s, demand.work_until_s, demand.settle_until_s)
+    times = (demand.made_s, demand.offers_until_s, demand.work_until_s, demand.settle_until_s)
     if not all(map(isfinite, times)) or sorted(times) != list(times):
-        raise ConfigurationError(f"demand {demand.id!r}: offers, work, settlement: each ends after the one before")
+        raise ConfigurationError(
+            f"demand {demand.id!r}: made, offers, work, settlement: each ends after the one before"
+        )
     if not demand.id or len(demand.id) > 100:
         raise ConfigurationError(f"demand {demand.id[:40]!r}: give an id of 1 to 100 letters, digits, '_' and '-'")

@@ -3,6 +3,8 @@ in itself, and terms that make no sense are no `Demand`."""
 
 from __future__ import annotations
 
+from typing import overload
+
 from ..errors import SchemaMismatch
 from ..wire.v1 import market_pb2 as wire
 from .agreements import Acceptance, Approval, Contest, Demand, Escrowed, Offer, Ruling, Usage
@@ -22,6 +24,24 @@ def encode(value: Value) -> Message:
         raise SchemaMismatch(f"{value}: can't be written: {error}") from None
 
 
+@overload
+def decode(message: wire.Demand) -> Demand: ...
+@overload
+def decode(message: wire.Offer) -> Offer: ...
+@overload
+def decode(message: wire.Acceptance) -> Acceptance: ...
+@overload
+def decode(message: wire.Escrowed) -> Escrowed: ...
+@overload
+def decode(message: wire.Usage) -> Usage: ...
+@overload
+def decode(message: wire.Approval) -> Approval: ...
+@overload
+def decode(message: wire.Contest) -> Contest: ...
+@overload
+def decode(message: wire.Ruling) -> Ruling: ...
+@overload
+def decode(message: Message) -> Value: ...
 def decode(message: Message) -> Value:
     """What a message says. Raises `SchemaMismatch` for a message of another kind."""
     kind = _VALUES.get(type(message))

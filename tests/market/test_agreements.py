@@ -36,6 +36,7 @@ TERMS: dict[str, Any] = {
     "work": "primes below 10^6",
     "units": 10,
     "price": 5,
+    "made_s": 0.0,
     "offers_until_s": 10.0,
     "work_until_s": 100.0,
     "settle_until_s": 200.0,
@@ -81,7 +82,7 @@ def test_from_a_demand_to_its_payment() -> None:
     assert hold == Instruct(
         by="buyer",
         transaction="job-7-hold",
-        command=Hold(payer="buyers", payee="fasts", amount=40, for_s=195.0 + GRACE_S, arbiter="judge"),
+        command=Hold(payer="buyers", payee="fasts", amount=40, for_s=200.0 + GRACE_S, arbiter="judge"),
     )
     assert agreement.next_deadline() == 100.0
     assert told(agreement, Escrowed(demand="job-7", hold="job-7-hold")) == [Moved(S.AGREED)]
@@ -91,6 +92,31 @@ def test_from_a_demand_to_its_payment() -> None:
     command = Settle(hold="job-7-hold", amount=24)
     assert settle == Instruct(by="buyer", transaction="job-7-settle", command=command)
     assert agreement.next_deadline() is None
+
+
+def test_who_is_restarted_says_the_same_again() -> None:
+    """The command of one transaction does not depend on when it is said."""
+    said = [
+        told(found, offer(), Acceptance(demand="job-7", provider="fast"), now=now)[-1]
+        for found, now in ((demanded(), 2.0), (demanded(), 9.0))
+    ]
+    assert said[0] == said[1]
+
+
+def test_a_refund_says_from_when_on_it_can_be_had() -> None:
+    agreement = demanded()
+    told(agreement, offer(), Acceptance(demand="job-7", provider="fast"), now=5.0)
+    told(agreement, Escrowed(demand="job-7", hold="job-7-hold"), now=6.0)
+    refund = told(agreement, Tick(), now=100.0)[-1]
+    assert refund.not_before_s == 5.0 + 200.0 + GRACE_S
+
+
+def test_no_ruling_pays_more_than_was_used() -> None:
+    agreement = used(2)
+    told(agreement, Contest(demand="job-7", by="buyer"), now=60.0)
+    assert reasons(told(agreement, Ruling(demand="job-7", units=3), now=70.0)) == [Reason.TOO_LARGE]
+    told(agreement, Ruling(demand="job-7", units=2), now=70.0)
+    assert agreement.paid == 8
 
 
 def test_nothing_used_is_given_back_by_the_provider() -> None:

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x61gentbus/wire/v1/market.proto\x12\x10\x61gentbus.wire.v1\"\xb7\x01\n\x06\x44\x65mand\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05\x62uyer\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x03 \x01(\t\x12\x0c\n\x04work\x18\x04 \x01(\t\x12\r\n\x05units\x18\x05 \x01(\x03\x12\r\n\x05price\x18\x06 \x01(\x03\x12\x16\n\x0eoffers_until_s\x18\x07 \x01(\x01\x12\x14\n\x0cwork_until_s\x18\x08 \x01(\x01\x12\x16\n\x0esettle_until_s\x18\t \x01(\x01\x12\x0f\n\x07\x61rbiter\x18\n \x01(\t\"I\n\x05Offer\x12\x0e\n\x06\x64\x65mand\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x03 \x01(\t\x12\r\n\x05price\x18\x04 \x01(\x03\".\n\nAcceptance\x12\x0e\n\x06\x64\x65mand\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\"(\n\x08\x45scrowed\x12\x0e\n\x06\x64\x65mand\x18\x01 \x01(\t\x12\x0c\n\x04hold\x18\x02 \x01(\t\"J\n\x05Usage\x12\x0e\n\x06\x64\x65mand\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\r\n\x05units\x18\x03 \x01(\x03\x12\x10\n\x08\x65vidence\x18\x04 \x01(\x0c\"\x1a\n\x08\x41pproval\x12\x0e\n\x06\x64\x65mand\x18\x01 \x01(\t\"5\n\x07\x43ontest\x12\x0e\n\x06\x64\x65mand\x18\x01 \x01(\t\x12\n\n\x02\x62y\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\'\n\x06Ruling\x12\x0e\n\x06\x64\x65mand\x18\x01 \x01(\t\x12\r\n\x05units\x18\x02 \x01(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x61gentbus/wire/v1/market.proto\x12\x10\x61gentbus.wire.v1\"\xc7\x01\n\x06\x44\x65mand\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05\x62uyer\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x03 \x01(\t\x12\x0c\n\x04work\x18\x04 \x01(\t\x12\r\n\x05units\x18\x05 \x01(\x03\x12\r\n\x05price\x18\x06 \x01(\x03\x12\x16\n\x0eoffers_until_s\x18\x07 \x01(\x01\x12\x14\n\x0cwork_until_s\x18\x08 \x01(\x01\x12\x16\n\x0esettle_until_s\x18\t \x01(\x01\x12\x0f\n\x07\x61rbiter\x18\n \x01(\t\x12\x0e\n\x06made_s\x18\x0b \x01(\x01\"I\n\x05Offer\x12\x0e\n\x06\x64\x65mand\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x03 \x01(\t\x12\r\n\x05price\x18\x04 \x01(\x03\".\n\nAcceptance\x12\x0e\n\x06\x64\x65mand\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\"(\n\x08\x45scrowed\x12\x0e\n\x06\x64\x65mand\x18\x01 \x01(\t\x12\x0c\n\x04hold\x18\x02 \x01(\t\"J\n\x05Usage\x12\x0e\n\x06\x64\x65mand\x18\x01 \x01(\t\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\r\n\x05units\x18\x03 \x01(\x03\x12\x10\n\x08\x65vidence\x18\x04 \x01(\x0c\"\x1a\n\x08\x41pproval\x12\x0e\n\x06\x64\x65mand\x18\x01 \x01(\t\"5\n\x07\x43ontest\x12\x0e\n\x06\x64\x65mand\x18\x01 \x01(\t\x12\n\n\x02\x62y\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\'\n\x06Ruling\x12\x0e\n\x06\x64\x65mand\x18\x01 \x01(\t\x12\r\n\x05units\x18\x02 \x01(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,19 +32,19 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'agentbus.wire.v1.market_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_DEMAND']._serialized_start=52
-  _globals['_DEMAND']._serialized_end=235
-  _globals['_OFFER']._serialized_start=237
-  _globals['_OFFER']._serialized_end=310
-  _globals['_ACCEPTANCE']._serialized_start=312
-  _globals['_ACCEPTANCE']._serialized_end=358
-  _globals['_ESCROWED']._serialized_start=360
-  _globals['_ESCROWED']._serialized_end=400
-  _globals['_USAGE']._serialized_start=402
-  _globals['_USAGE']._serialized_end=476
-  _globals['_APPROVAL']._serialized_start=478
-  _globals['_APPROVAL']._serialized_end=504
-  _globals['_CONTEST']._serialized_start=506
-  _globals['_CONTEST']._serialized_end=559
-  _globals['_RULING']._serialized_start=561
-  _globals['_RULING']._serialized_end=600
+  _globals['_DEMAND']._serialized_end=251
+  _globals['_OFFER']._serialized_start=253
+  _globals['_OFFER']._serialized_end=326
+  _globals['_ACCEPTANCE']._serialized_start=328
+  _globals['_ACCEPTANCE']._serialized_end=374
+  _globals['_ESCROWED']._serialized_start=376
+  _globals['_ESCROWED']._serialized_end=416
+  _globals['_USAGE']._serialized_start=418
+  _globals['_USAGE']._serialized_end=492
+  _globals['_APPROVAL']._serialized_start=494
+  _globals['_APPROVAL']._serialized_end=520
+  _globals['_CONTEST']._serialized_start=522
+  _globals['_CONTEST']._serialized_end=575
+  _globals['_RULING']._serialized_start=577
+  _globals['_RULING']._serialized_end=616
 # @@protoc_insertion_point(module_scope)

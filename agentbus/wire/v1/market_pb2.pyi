@@ -5,7 +5,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Demand(_message.Message):
-    __slots__ = ("id", "buyer", "account", "work", "units", "price", "offers_until_s", "work_until_s", "settle_until_s", "arbiter")
+    __slots__ = ("id", "buyer", "account", "work", "units", "price", "offers_until_s", "work_until_s", "settle_until_s", "arbiter", "made_s")
     ID_FIELD_NUMBER: _ClassVar[int]
     BUYER_FIELD_NUMBER: _ClassVar[int]
     ACCOUNT_FIELD_NUMBER: _ClassVar[int]
@@ -16,6 +16,7 @@ class Demand(_message.Message):
     WORK_UNTIL_S_FIELD_NUMBER: _ClassVar[int]
     SETTLE_UNTIL_S_FIELD_NUMBER: _ClassVar[int]
     ARBITER_FIELD_NUMBER: _ClassVar[int]
+    MADE_S_FIELD_NUMBER: _ClassVar[int]
     id: str
     buyer: str
     account: str
@@ -26,7 +27,8 @@ class Demand(_message.Message):
     work_until_s: float
     settle_until_s: float
     arbiter: str
-    def __init__(self, id: _Optional[str] = ..., buyer: _Optional[str] = ..., account: _Optional[str] = ..., work: _Optional[str] = ..., units: _Optional[int] = ..., price: _Optional[int] = ..., offers_until_s: _Optional[float] = ..., work_until_s: _Optional[float] = ..., settle_until_s: _Optional[float] = ..., arbiter: _Optional[str] = ...) -> None: ...
+    made_s: float
+    def __init__(self, id: _Optional[str] = ..., buyer: _Optional[str] = ..., account: _Optional[str] = ..., work: _Optional[str] = ..., units: _Optional[int] = ..., price: _Optional[int] = ..., offers_until_s: _Optional[float] = ..., work_until_s: _Optional[float] = ..., settle_until_s: _Optional[float] = ..., arbiter: _Optional[str] = ..., made_s: _Optional[float] = ...) -> None: ...
 
 class Offer(_message.Message):
     __slots__ = ("demand", "provider", "account", "price")
