@@ -178,13 +178,14 @@ class Delegation(Call, Generic[R]):
             winners = tuple(map(self._winner, ended.winners))
             self._note_end(ended, winners)
         finally:
+            if machine.phase != "bidding":  # else it was cancelled or never sent, and says nothing about who is silent
+                self._audience.missed(self._expected - machine.answered)
             if machine.phase != "ended":  # it was cancelled here, or the call could not be sent
                 self.happened(Withdrawn())
             self._tick_at(None)
             for heard in self._hears:
                 port.bus.calls.remove(heard)
             self._hears.clear()  # of itself, too: a job that is over is nobody's garbage to look for
-            self._audience.missed(self._expected - machine.answered)
         if ended.error is not None:
             ended.error.add_note(f"to see why: agentbus why {job_id(self.key)}")
             raise ended.error

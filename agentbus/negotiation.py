@@ -30,6 +30,8 @@ PATIENCE = 0.5
 """The share of the time left that a winner has while another could replace it, unless the buyer says seconds."""
 LOOK_S = 0.5
 """Seconds for which what the peers' view said of bidders is taken for true."""
+LONGEST = 80
+"""Characters of a wrong number that are told."""
 REMEMBER = 4096
 """Bidders that an `Audience` remembers at most."""
 
@@ -215,13 +217,19 @@ def invalid(what: str, number: object, most: float | None = None, whose: str = "
         if 0 <= number <= highest and number != inf:
             return None
     elif isinstance(number, SupportsFloat):
-        with suppress(OverflowError):  # of an int beyond all floats
+        with suppress(
+            ArithmeticError, ValueError, TypeError
+        ):  # of an int beyond all floats, or what only looks like one
             if 0 <= float(number) <= highest and float(number) != inf:
                 return None
     limit = "" if most is None else f" to {most:g}"
     if whose:
         what = f"{what} {whose!r}"
-    return InvalidBid(f"{what} is {number!r}: it has to be a number from 0{limit}")
+    try:
+        told = repr(number)[:LONGEST]
+    except Exception:  # Python writes no int of 4,301 digits; what has come may be anything
+        told = f"an {type(number).__name__} that can't be written"
+    return InvalidBid(f"{what} is {told}: it has to be a number from 0{limit}")
 
 
 class Negotiation:
@@ -263,6 +271,7 @@ class Negotiation:
         self._awaited = set(expected)
         self._deadline_s = deadline_s
         self._ends_s = now + deadline_s
+        self._window_s = min(window_s, deadline_s)
         self._closes_s = min(now + window_s, self._ends_s)
         self._patience_s = patience_s
         self._proposers: dict[str, None] = {}
@@ -273,6 +282,7 @@ class Negotiation:
         self._until: dict[str, float] = {}
         self._done: list[str] = []
         self._silent: set[str] = set()
+        self._dead: dict[str, None] = {}
 
     @property
     def doing(self) -> KeysView[str]:
@@ -301,8 +311,10 @@ class Negotiation:
             case Fell(bidder, why):
                 return self._fell(bidder, why, now) if bidder in self._until else []
             case Lost(bidder):
-                dead = NoResponders("it is believed dead")
-                return self._unheard(bidder, dead, now) if bidder in self._until else []
+                if bidder not in self._until:
+                    return []
+                self._dead[bidder] = None
+                return self._unheard(bidder, NoResponders("it is believed dead"), now)
             case Tick():
                 return self._tick(now)
             case Nobody():
@@ -345,7 +357,9 @@ class Negotiation:
         if len(ranked) < wanted:
             few = f"{len(ranked)} bids of at least {wanted}" if ranked else "no bid"
             said = "; ".join(f"{name}: {why}" for name, why in list(self.refusals.items())[:3])
-            return self._end(NoBids(f"{few}: {said or 'nobody answered'}", refusals=self.refusals))
+            nobody = "nobody else answered" if ranked else "nobody answered"
+            nobody += f" within {self._window_s:g} s: bid_window_s= says how long bids may take"
+            return self._end(NoBids(f"{few}: {said or nobody}", refusals=self.refusals))
         self.phase = "doing"
         self._rank = [entry.bid.bidder for entry in ranked]
         self._next.extend(ranked)
@@ -386,7 +400,10 @@ class Negotiation:
         if len(self._until) + len(self._done) >= self._rule.winners:
             return []
         said = "; ".join(f"{name}: {type(error).__name__}: {error}" for name, error in list(self.failures.items())[:3])
-        return self._end(AllFailed(f"each of {len(self.failures)} winners failed: {said}", failures=self.failures))
+        many = f"each of {len(self.failures)} winners failed"
+        if self._until or self._done:
+            many = f"{len(self.failures)} of {len(self._accepted)} winners failed, and nobody is left to replace it"
+        return self._end(AllFailed(f"{many}: {said}", failures=self.failures))
 
     # -- time ------------------------------------------------------------------------------------------------------
 
@@ -408,7 +425,7 @@ class Negotiation:
         effects: list[Effect] = []
         if not isinstance(error, DeadlineExceeded):  # then nobody needs to be told: all have the same deadline
             price = max((winner.price for winner in winners), default=None)
-            effects += [Cancel(bidder) for bidder in self._until]
+            effects += [Cancel(bidder) for bidder in (*self._until, *self._dead) if bidder not in self._done]
             if lost := tuple(bidder for bidder in self._proposers if bidder not in self._accepted):
                 effects.append(Reject(lost, price))
         self._until.clear()
@@ -434,6 +451,7 @@ class Audience:
         """The peers' view names these agents, each in the life of that epoch."""
         self.looked_s = now
         self.lives = dict(lives)
+        self._silent = {name: epoch for name, epoch in self._silent.items() if name in lives}
 
     def expected(self) -> set[str]:
         """Who should answer the next call."""

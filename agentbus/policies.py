@@ -235,6 +235,13 @@ class Policy(Rpc[Q, R]):
             raise DefinitionError(f"@{spec.name}.cost at {name}: a coroutine: write `def`, without async")
         if name.startswith("__"):
             raise DefinitionError(f"@{spec.name}.cost at {name}: Python renames it: begin it with one underscore")
+        try:
+            inspect.signature(function).bind(*range(1 if isinstance(cast("object", function), staticmethod) else 2))
+        except TypeError:
+            takes = ", ".join(inspect.signature(function).parameters)
+            raise DefinitionError(
+                f"@{spec.name}.cost at {name}: takes ({takes}): write `def name(self, job) -> float | None`"
+            ) from None
         if spec.cost:
             raise DefinitionError(f"@{spec.name}.cost at {name}: {spec.cost!r} is its cost already: write one")
         self.spec: RpcSpec = replace(spec, cost=name)
@@ -320,6 +327,9 @@ def _policy(
     strategy: Strategy,
     shares: bool | None,
 ) -> Callable[[Answer[A, Q, R]], Policy[Q, R]]:
+    if not callable(strategy):
+        raise DefinitionError(f"@{decorator}: strategy={strategy!r}: give a function of cost, terms and history")
+
     def mark_policy(function: Answer[A, Q, R]) -> Policy[Q, R]:
         try:
             plain = mark(function)

@@ -7,8 +7,10 @@ from typing import NamedTuple
 from google.protobuf.message import DecodeError, Message
 
 from .awards import Bid, Ranked
+from .errors import SubjectError
 from .messages import full_name
 from .negotiation import Terms, invalid
+from .subjects import check_length, check_name
 from .wire.v1.negotiation_pb2 import Award, CallForProposals, Cancellation, Proposal, Rejection, Subcontracted
 
 __all__ = [
@@ -77,7 +79,9 @@ def call_of(payload: bytes) -> Called:
     """What a call says."""
     try:
         message = CallForProposals.FromString(payload)
-    except DecodeError as error:
+        if message.team:
+            check_name(check_length(message.team, "the team's name"), "the team's name")
+    except (DecodeError, SubjectError) as error:
         return Called(b"", Terms(), str(error))
     value = message.value if message.HasField("value") else None
     return Called(message.job, Terms(value, message.team, message.second_price, message.again))
