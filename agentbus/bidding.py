@@ -18,11 +18,12 @@ from typing import Any, NamedTuple, Protocol
 
 from google.protobuf.message import DecodeError
 
+from .contracts import Contract, Engagement
 from .decisions import JobKey, job_id
 from .errors import Busy, HandlerFailed, Refused, SchemaMismatch
 from .inbound import Inbound
 from .messages import Frame, full_name
-from .negotiation import Contract, Engagement, Terms, invalid
+from .negotiation import Terms, invalid
 from .policies import Decision, Past, PolicyState
 from .proposals import (
     AWARD,

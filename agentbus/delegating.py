@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar, cast
 from google.protobuf.message import DecodeError, Message
 from structlog.typing import FilteringBoundLogger
 
+from .audiences import LOOK_S, Audience
 from .awards import AwardRule, Ranked
 from .calls import Call, parse_reply
 from .deadlines import Bucket
@@ -23,9 +24,7 @@ from .decisions import JobKey, job_id
 from .errors import AgentBusError, InvalidBid, SchemaMismatch, SubjectError
 from .messages import FAILURE_TYPE, as_error, full_name
 from .negotiation import (
-    LOOK_S,
     Accept,
-    Audience,
     Cancel,
     Declined,
     Effect,

@@ -18,6 +18,7 @@ import agentbus
 from agentbus import Agent, Context, Node, Supervision, competitive, cooperative, hybrid, rpc, second_price
 from agentbus.awards import best, every
 from agentbus.bidding import HELD
+from agentbus.contracts import Contract
 from agentbus.errors import (
     AllFailed,
     Busy,
@@ -30,7 +31,7 @@ from agentbus.errors import (
     SchemaMismatch,
 )
 from agentbus.messages import PLAIN, Failure, Frame, decode_frame, encode_frame
-from agentbus.negotiation import Contract, Negotiation, Terms
+from agentbus.negotiation import Negotiation, Terms
 from agentbus.policies import Past
 from agentbus.proposals import AWARD, CALL, REJECTION, Award, CallForProposals, Proposal, Rejection
 from examples.climate.v1.climate_pb2 import TargetReply, TargetRequest
