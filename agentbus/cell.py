@@ -21,6 +21,8 @@ from structlog.typing import FilteringBoundLogger
 
 from .agent import Agent, again, mark_hosted, policy_of
 from .answering import RequestWorker
+from .approvals import ApprovalDesk
+from .approving import ApprovedWorker
 from .context import Context
 from .discovery import describe
 from .durable import DurableWorker
@@ -115,6 +117,10 @@ class AgentCell:
     @property
     def peers(self) -> PeerView:
         return self._node.peers
+
+    @property
+    def approvals(self) -> ApprovalDesk | None:
+        return self._node.approvals
 
     @property
     def log(self) -> FilteringBoundLogger:
@@ -219,6 +225,8 @@ class AgentCell:
                 worker.handler = handler
             elif isinstance(spec, OnSpec):
                 self.workers[key] = (DurableWorker if spec.durable else EventWorker)(self, spec, handler)
+            elif spec.approval:
+                self.workers[key] = ApprovedWorker(self, spec, handler)
             else:
                 self.workers[key] = RequestWorker(self, spec, handler)
 
