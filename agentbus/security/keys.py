@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import NoReturn, Self
 
 import nkeys
-from nacl.exceptions import BadSignatureError
+from nacl.bindings import crypto_scalarmult, crypto_sign_ed25519_pk_to_curve25519
+from nacl.exceptions import BadSignatureError, CryptoError
 from nacl.signing import SigningKey, VerifyKey
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, Unauthorized
 
 SEED_BYTES = 32
 SIGNATURE_BYTES = 64
@@ -128,6 +129,15 @@ class KeyPair:
     def sign(self, message: bytes) -> bytes:
         """The Ed25519 signature, 64 bytes."""
         return self._signing.sign(message).signature
+
+    def shared_with(self, key: bytes) -> bytes:
+        """The X25519 secret that this key pair and another share, 32 bytes: both halves are converted from Ed25519, as
+        libsodium does it. Raises `Unauthorized` when the other key is none."""
+        try:
+            theirs = crypto_sign_ed25519_pk_to_curve25519(key)
+            return crypto_scalarmult(self._signing.to_curve25519_private_key().encode(), theirs)
+        except (CryptoError, TypeError, ValueError):
+            raise Unauthorized(f"{key[:KEY_BYTES].hex()} is no Ed25519 public key that can be sealed to") from None
 
     def reveal_seed(self) -> str:
         """The secret, as an NKEY seed."""
