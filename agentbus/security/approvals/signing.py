@@ -29,10 +29,9 @@ def signed_answer(answer: Answer, pair: KeyPair) -> bytes:
 def verified_answer(signed: bytes, key: bytes) -> Answer:
     """The answer, if that key has signed it. Raises `Unauthorized`."""
     body = signed[SIGNATURE_BYTES:]
-    answer = decode_answer(body)
     if not verified(key, DOMAIN + body, signed[:SIGNATURE_BYTES]):
-        raise Unauthorized(f"call {answer.about.id}: the answer's signature is not by the key that it comes with")
-    return answer
+        raise Unauthorized("an answer whose signature is not by the key that it comes with")
+    return decode_answer(body)
 
 
 class Approvers:

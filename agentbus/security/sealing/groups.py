@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection
+from collections.abc import Sequence
 from typing import TypeVar
 
 from google.protobuf.message import Message
@@ -66,21 +66,29 @@ def _signed(sealed: Sealed, context: str) -> bytes:
 # -- epochs on their way -----------------------------------------------------------------------------------------------
 
 
-def announced(epoch: Epoch, keeper: KeyPair, to: Collection[bytes], nonce: bytes = b"") -> GroupEpoch:
-    """An epoch as it travels: its members for all to read, its key for those in `to`.
+def context_of(epoch: Epoch, keeper: KeyPair, nonce: bytes = b"") -> str:
+    """What the keys in an announcement are bound to: the epoch, word for word."""
+    return _context(epoch_bytes(epoch.group, epoch.number, keeper.key, epoch.members, nonce))
+
+
+def handed(epoch: Epoch, keeper: KeyPair, to: bytes, context: str) -> Sealed:
+    """An epoch's key for one member: of use in the announcement of that context only."""
+    return seal(EpochKey(key=epoch.key), to=to, sender=keeper, context=context)
+
+
+def announced(epoch: Epoch, keeper: KeyPair, keys: Sequence[Sealed], nonce: bytes = b"") -> GroupEpoch:
+    """An epoch as it travels: its members for all to read, and its key as it was `handed` to some.
 
     Args:
         nonce: of the request that this answers.
     """
     signed = epoch_bytes(epoch.group, epoch.number, keeper.key, epoch.members, nonce)
-    context = _context(signed)
-    key = EpochKey(key=epoch.key)
     return GroupEpoch(
         group=epoch.group,
         epoch=epoch.number,
         keeper=keeper.key,
         members=sorted(epoch.members),
-        keys=[seal(key, to=member, sender=keeper, context=context) for member in sorted(to)],
+        keys=keys,
         signature=keeper.sign(signed),
         nonce=nonce,
     )

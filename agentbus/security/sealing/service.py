@@ -19,12 +19,14 @@ from ...supervision import Supervision
 from ..keys import KEY_BYTES, KeyPair, key_of, public_nkey
 from .codec import GroupEpoch, GroupKeyRequest, Sealed
 from .config import GroupConfig
-from .groups import announced, seal_for_group, taken, unseal_in_group
+from .groups import announced, context_of, handed, seal_for_group, taken, unseal_in_group
 from .machine import GroupKeys, KeyRing
 from .model import Asked, Effect, Hand, Learned, LeftOut, Members, Refusal, Tick
 
 M = TypeVar("M", bound=Message)
 NONCE_BYTES = 16
+AT_ONCE = 16
+"""Keys that are sealed in one turn of the event loop."""
 RESUME = Supervision(on_failure="resume")
 
 
@@ -101,7 +103,12 @@ class GroupKeeper(Agent):
     async def _hand(self, effects: Sequence[Effect], ctx: Context, nonce: bytes = b"") -> None:
         for effect in effects:
             if isinstance(effect, Hand):
-                told = announced(effect.epoch, self._pair, effect.to, nonce)
+                context, keys = context_of(effect.epoch, self._pair, nonce), list[Sealed]()
+                for member in sorted(effect.to):
+                    keys.append(handed(effect.epoch, self._pair, member, context))
+                    if not len(keys) % AT_ONCE:
+                        await asyncio.sleep(0)  # others have their turn
+                told = announced(effect.epoch, self._pair, keys, nonce)
                 await (self._ctx or ctx).publish(told, topic=self.group)
 
 

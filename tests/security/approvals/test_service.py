@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from google.protobuf.wrappers_pb2 import BytesValue
 
-from agentbus import Agent, Context, Node, cooperative, lowest_bid, rpc
+from agentbus import Agent, Context, Node, Supervision, cooperative, lowest_bid, rpc
+from agentbus.discovery import response
 from agentbus.errors import (
     AgentBusError,
     Busy,
@@ -245,6 +247,90 @@ def test_a_crash_leaves_no_call_undecided_for_its_requester() -> None:
             await waits
         await sim.restart("shop")
         assert await waiting(client) == []
+
+    run(scenario)
+
+
+class Shaky(Till):
+    """Fails once."""
+
+    supervision: ClassVar[Supervision] = Supervision(backoff_s=0.5)
+    failures: ClassVar[list[float]] = []
+    done: ClassVar[list[float]] = []
+
+    @rpc(Reading, TargetReply, approval="payments")
+    async def pay(self, request: Reading, ctx: Context) -> TargetReply:
+        if not self.failures:
+            self.failures.append(request.celsius)
+            raise ValueError("out of ink")
+        self.done.append(request.celsius)
+        return TargetReply(celsius=request.celsius)
+
+
+def test_calls_that_wait_outlive_a_restart_of_their_agent() -> None:
+    async def scenario(sim: Simulation) -> None:
+        shop = await sim.node("shop", agents={"till": Shaky(), "approvals": desk()})
+        client = await sim.node("client")
+        calls = [
+            asyncio.create_task(client.request(Reading(celsius=n), TargetReply, to="till", timeout_s=60))
+            for n in (1, 2)
+        ]
+        await sim.sleep(1)
+        (where, one), (_, two) = await waiting(client)
+        assert (await say(client, where, one)).error == ""
+        with pytest.raises(HandlerFailed, match="out of ink"):
+            await calls[0]
+        assert (await say(client, where, two)).error == ""
+        assert (await calls[1]).celsius == 2
+        assert (Shaky.failures, Shaky.done) == ([1], [2])
+        assert shop.agent_statistics("till").restarts == 1
+
+    run(scenario)
+
+
+def test_who_wants_no_answer_waits_as_long_as_the_desk_lets_it() -> None:
+    async def scenario(sim: Simulation) -> None:
+        till = Till()
+        await sim.node("shop", agents=[till, desk()])
+        client = await sim.node("client")
+        await client.send(Reading(celsius=3), to="till")
+        await sim.sleep(100)
+        assert till.paid == []
+        ((where, call),) = await waiting(client)
+        assert call.remaining_ms == 200_000
+        assert (await say(client, where, call)).error == ""
+        await sim.until(lambda: till.paid == [3])
+
+    run(scenario)
+
+
+def test_a_request_that_comes_twice_is_asked_about_twice() -> None:
+    async def scenario(sim: Simulation) -> None:
+        till = Till()
+        await sim.node("shop", agents=[till, desk()])
+        client = await sim.node("client")
+        sim.link(duplicate=1.0)
+        paying = asyncio.create_task(client.request(Reading(celsius=3), TargetReply, to="till", timeout_s=60))
+        await sim.sleep(1)
+        sim.link()
+        (where, one), (_, two) = await waiting(client)
+        assert one.message_id == two.message_id
+        assert one.id != two.id
+        assert (await say(client, where, one)).error == ""
+        await paying
+        assert (await say(client, where, two, approved=False)).error == ""
+        assert till.paid == [3]
+
+    run(scenario)
+
+
+def test_it_is_told_to_who_asks_what_an_agent_does() -> None:
+    async def scenario(sim: Simulation) -> None:
+        shop = await sim.node("shop", agents=[Till(), desk()])
+        told = json.loads(response("INFO", shop.info("till"), shop.agent_statistics("till")))
+        metadata = {endpoint["name"]: endpoint["metadata"] for endpoint in told["endpoints"]}
+        assert metadata["pay"]["approval"] == "payments"
+        assert "approval" not in metadata["tell_balance"]
 
     run(scenario)
 

@@ -21,7 +21,8 @@ from agentbus.security.sealing import (
     seal_for_group,
     unseal_in_group,
 )
-from agentbus.security.sealing.groups import announced, taken
+from agentbus.security.sealing.codec import GroupEpoch
+from agentbus.security.sealing.groups import announced, context_of, handed, taken
 from agentbus.security.sealing.model import Asked, Hand, Learned, LeftOut, Members, Refusal, Tick, Why
 from examples.climate.v1.climate_pb2 import Reading
 
@@ -43,6 +44,12 @@ def members(*pairs: KeyPair) -> frozenset[bytes]:
 
 def epoch(number: int, *pairs: KeyPair, group: str = "team") -> Epoch:
     return Epoch(group=group, number=number, members=members(*pairs), key=bytes([number]) * 32)
+
+
+def told_to(epoch: Epoch, to: frozenset[bytes], keeper: KeyPair = KEEPER) -> GroupEpoch:
+    """An epoch on its way, with its key for some."""
+    context = context_of(epoch, keeper)
+    return announced(epoch, keeper, [handed(epoch, keeper, member, context) for member in to])
 
 
 # -- the keeper's side -------------------------------------------------------------------------------------------------
@@ -170,28 +177,28 @@ def test_every_byte_counts() -> None:
 
 def test_an_epoch_reaches_those_it_is_for() -> None:
     first = epoch(1, ANNA, BERT)
-    told = announced(first, KEEPER, members(ANNA, BERT))
+    told = told_to(first, members(ANNA, BERT))
     assert first.key not in told.SerializeToString()
     assert taken(told, KEEPER.key, ANNA, 4) == taken(told, KEEPER.key, BERT, 4) == first
     assert taken(told, KEEPER.key, CARL, 4) is None
-    assert taken(announced(first, KEEPER, members(ANNA)), KEEPER.key, BERT, 4) is None
+    assert taken(told_to(first, members(ANNA)), KEEPER.key, BERT, 4) is None
     with pytest.raises(Unauthorized, match="not by its keeper"):
-        taken(announced(first, CARL, members(ANNA)), KEEPER.key, ANNA, 4)
+        taken(told_to(first, members(ANNA), CARL), KEEPER.key, ANNA, 4)
     with pytest.raises(Unauthorized, match="can't be"):
         taken(told, KEEPER.key, ANNA, 1)
 
 
 @pytest.mark.parametrize("change", ["group", "epoch", "keeper", "members", "signature", "nonce"])
 def test_an_epoch_is_the_keepers_word_for_word(change: str) -> None:
-    told = announced(epoch(1, ANNA, BERT), KEEPER, members(ANNA, BERT))
+    told = told_to(epoch(1, ANNA, BERT), members(ANNA, BERT))
     if change == "members":
         told.members.append(CARL.key)
     else:
         setattr(told, change, {"group": "other", "epoch": 2}.get(change, CARL.key))
     with pytest.raises(Unauthorized, match="not by its keeper"):
         taken(told, KEEPER.key, ANNA, 4)
-    mixed = announced(epoch(1, ANNA, BERT), KEEPER, members(ANNA))
-    mixed.keys[0].CopyFrom(announced(epoch(2, ANNA, BERT), KEEPER, members(ANNA)).keys[0])
+    mixed = told_to(epoch(1, ANNA, BERT), members(ANNA))
+    mixed.keys[0].CopyFrom(told_to(epoch(2, ANNA, BERT), members(ANNA)).keys[0])
     with pytest.raises(Unauthorized):
         taken(mixed, KEEPER.key, ANNA, 4)
 
@@ -229,7 +236,7 @@ class GroupFuzz(RuleBasedStateMachine):
             assert now.number > before.number
             assert now.key != before.key
         self.ever[now.number] = now
-        return announced(now, KEEPER, now.members)
+        return told_to(now, now.members)
 
     @rule(word=words, pair=st.sampled_from(PAIRS))
     def hear(self, word: Any, pair: KeyPair) -> None:
