@@ -1,8 +1,9 @@
 """Show the calls that wait for a person's approval, and say yes or no to one.
 
-ls: what waits anywhere in the realm, what has the least time left first. yes, no: sign an answer to the call of that
-ID, about exactly the request that is shown with it, and hand it to the node where the call waits. The key is the one
-in --key FILE, or in the environment variable AGENTBUS_SEED; whoever is enrolled shows the enrolment, too.
+ls: what waits anywhere in the realm, what has the least time left first; with an ID, that call whole. yes, no: sign an
+answer to the call of that ID, about exactly the request that is shown with it, and hand it to the node where the call
+waits. The key is the one in --key FILE, or in the environment variable AGENTBUS_SEED; whoever is enrolled shows the
+enrolment, too.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ TIMEOUT_S = 2.0
 def configure(parser: ArgumentParser) -> None:
     """The command's words."""
     parser.add_argument("what", choices=["ls", "yes", "no"], help="what waits; or the answer to one call")
-    parser.add_argument("id", nargs="?", default="", metavar="ID", help="yes, no: the call, by its number in ls")
+    parser.add_argument("id", nargs="?", default="", metavar="ID", help="the call, by its number in ls")
     parser.add_argument("--reason", default="", metavar="TEXT", help="yes, no: why; it is signed and kept, too")
     parser.add_argument("--key", metavar="FILE", help="yes, no: the file of the key to sign with, mode 0600")
     parser.add_argument("--enrolment", metavar="FILE", help="yes, no: the file of the key's signed enrolment")
@@ -34,8 +35,8 @@ def execute(arguments: Namespace) -> int:
     import asyncio
 
     if arguments.what == "ls":
-        if arguments.id or arguments.reason or arguments.key or arguments.enrolment:
-            raise UsageError("ID, --reason, --key and --enrolment go with yes and no: agentbus approve yes ID")
+        if arguments.reason or arguments.key or arguments.enrolment:
+            raise UsageError("--reason, --key and --enrolment go with yes and no: agentbus approve yes ID")
         from .approving import show
 
         asyncio.run(show(arguments))

@@ -11,7 +11,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from agentbus.errors import ConfigurationError, DeadlineExceeded, NoResponders, Refused, SchemaMismatch, revive
 from agentbus.messages import full_name
@@ -47,10 +47,12 @@ class _Waiting(NamedTuple):
 
 
 async def show(arguments: Namespace) -> None:
-    """Shows what waits. Raises `NoResponders` where there is no desk."""
+    """Shows what waits, or one call. Raises `NoResponders` where there is no desk, `Refused` for no such call."""
     known = load_types(arguments.modules, arguments.descriptors, arguments.proto)
     async with linked(arguments.url, arguments.realm) as link:
-        desks = await _ask(link, arguments, "")
+        desks = await _ask(link, arguments, arguments.id)
+        if arguments.id:
+            _one(desks, arguments.id)  # raises, when it is none
     waiting = sorted(
         (_Waiting(desk, call) for desk in desks for call in desk.calls), key=lambda each: each.call.remaining_ms
     )
@@ -168,17 +170,31 @@ def _as_json(each: _Waiting, known: KnownTypes) -> dict[str, Any]:
 
 def _text(call: WaitingCall, known: KnownTypes) -> str:
     if call.payload_size and not call.payload:
-        return f"({call.type}, {call.payload_size} bytes: shown with its answer)"
+        return f"({call.type}, {call.payload_size} bytes: agentbus approve ls {call.id} shows it)"
     return _seen(call, known).as_text()
 
 
 def _seen(call: WaitingCall, known: KnownTypes) -> Seen:
-    """The request, as far as its type is known here."""
-    if known.get(call.type) is not None:
+    """The request as JSON, where all of it is known here; else its fields by number."""
+    kind = known.get(call.type)
+    if kind is None:
+        note = f"type {call.type} is not known here"
+    elif not _whole(kind, call.payload):
+        note = f"it has fields that the {call.type} known here has not"
+    else:
         try:
             return Seen(subject="", type=call.type, message=known.read(call.type, call.payload), body=call.payload)
         except SchemaMismatch as error:
             note = str(error)
-    else:
-        note = f"type {call.type} is not known here"
     return Seen(subject="", type=call.type, note=note, fields=fields_of(call.payload), body=call.payload)
+
+
+def _whole(kind: type[Message], payload: bytes) -> bool:
+    """Whether the type says all that is in there: an agent with a newer one would see more than is shown here."""
+    try:
+        message = kind.FromString(payload)
+    except DecodeError:
+        return True  # nothing is read of it, which is told
+    size = message.ByteSize()
+    message.DiscardUnknownFields()
+    return message.ByteSize() == size

@@ -120,6 +120,30 @@ async def test_what_must_not_count_does_not(where: tuple[str, ...], tmp_path: Pa
     assert till.paid == [5]
 
 
+async def test_a_person_is_shown_all_of_it_or_told_that_it_is_not(where: tuple[str, ...]) -> None:
+    """A field of a newer schema is not passed over in silence; what is large is shown by its number."""
+    _, url, _, realm = where
+    async with (
+        Node(url, realm=realm, name="shop", agents=[Till(), Approvals([ANNA.public])]) as shop,
+        Node(url, realm=realm, name="client") as client,
+    ):
+        newer = Reading.FromString(Reading(room="x" * 3000).SerializeToString() + b"\xfa\x01\x06secret")
+        paying = asyncio.create_task(client.request(newer, TargetReply, to="till", timeout_s=30))
+        await until(lambda: waiting_at(shop) == 1)
+        ((_, call),) = await waiting(client)
+        short, whole, unknown = await asyncio.gather(
+            agentbus("approve", "ls", *where, *KNOWN),
+            agentbus("approve", "ls", call.id, *where, *KNOWN, "--json"),
+            agentbus("approve", "ls", "7", *where),
+        )
+        assert f"agentbus approve ls {call.id} shows it" in short.out
+        (shown,) = whole.objects
+        assert shown["request"]["note"] == "it has fields that the examples.climate.v1.Reading known here has not"
+        assert [31, "text", "secret"] in shown["request"]["fields"]
+        assert (unknown.status, "no call '7' waits" in unknown.err) == (1, True)
+        paying.cancel()
+
+
 async def test_an_enrolled_person(where: tuple[str, ...], tmp_path: Path) -> None:
     _, url, _, realm = where
     issuer = KeyPair.create()
@@ -186,7 +210,7 @@ async def test_where_no_desk_is_that_is_told(where: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (("ls", "7"), "go with yes and no"),
+        (("ls", "--reason", "x"), "go with yes and no"),
         (("ls", "--key", "x"), "go with yes and no"),
         (("yes",), "to which call"),
         (("no", "7"), "sign with which key"),

@@ -190,6 +190,8 @@ def test_a_node_without_a_desk_does_not_start() -> None:
             await late.add(Till())
         await late.add(desk())
         await late.add(Till())
+        with pytest.raises(ConfigurationError, match="at 'approvals' already: leave 'second' out"):
+            await late.add(desk(), name="second")
 
     run(scenario)
 
