@@ -61,6 +61,10 @@ class ApprovedWorker(RequestWorker):
         for index in range(count):
             self._hold(inbound if count == 1 else part(inbound, range(index, index + 1)))
 
+    @property
+    def queued(self) -> int:
+        return self.mailbox.size + len(self._held)
+
     def reject_waiting(self, why: str) -> None:
         super().reject_waiting(why)
         for held in list(self._held):
@@ -78,7 +82,7 @@ class ApprovedWorker(RequestWorker):
         held = _Held(inbound)
         try:
             question = self._question(inbound)
-            if len(self._held) + self.mailbox.size >= self.spec.mailbox:
+            if self.queued >= self.spec.mailbox:
                 raise Busy(f"{self._name}: {self.spec.mailbox} calls wait already")
             if desk is None:
                 raise Busy(f"{self._name}: nobody here can be asked for approval {question.approval!r}")

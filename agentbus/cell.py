@@ -408,7 +408,7 @@ class AgentCell:
             name=self.name,
             state=self.state,
             restarts=self.restart_count,
-            queued=sum(worker.mailbox.size for worker in self.workers.values()),
+            queued=sum(worker.queued for worker in self.workers.values()),
             behaviors={
                 **{name: worker.counters.copy() for name, worker in self.workers.items()},
                 **{name: counters.copy() for name, counters in self.ticks.items()},

@@ -60,6 +60,7 @@ def test_a_call_waits_for_a_yes_and_others_pass_it_by() -> None:
         paying = asyncio.create_task(client.request(Reading(celsius=5), TargetReply, to="till", timeout_s=60))
         await sim.sleep(20)
         assert not paying.done()
+        assert shop.agent_statistics("till").queued == 1
         assert (await client.request(TargetRequest(), TargetReply, to="till")).celsius == 0
         ((where, call),) = await waiting(client)
         assert (call.approval, call.agent, call.behavior, call.sender) == ("payments", "till", "pay", "client")
