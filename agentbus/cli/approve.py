@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
+from agentbus.errors import ConfigurationError
+
 from .arguments import add_link, add_types, seconds
 from .failures import UsageError
 
@@ -34,16 +36,17 @@ def execute(arguments: Namespace) -> int:
     """Asks, or answers, and prints."""
     import asyncio
 
-    if arguments.what == "ls":
-        if arguments.reason or arguments.key or arguments.enrolment:
-            raise UsageError("--reason, --key and --enrolment go with yes and no: agentbus approve yes ID")
-        from .approving import show
-
-        asyncio.run(show(arguments))
-        return 0
-    if not arguments.id:
+    if arguments.what == "ls" and (arguments.reason or arguments.key or arguments.enrolment):
+        raise UsageError("--reason, --key and --enrolment go with yes and no: agentbus approve yes ID")
+    if arguments.what != "ls" and not arguments.id:
         raise UsageError(f"{arguments.what} to which call? agentbus approve ls shows their IDs")
-    from .approving import answer
-
-    asyncio.run(answer(arguments))
+    try:
+        from .approving import answer, show
+    except ModuleNotFoundError as error:
+        if error.name not in ("nacl", "nkeys"):
+            raise
+        raise ConfigurationError(
+            f"{error.name} is not installed: pip install 'agentbus-network[security]' brings it"
+        ) from None
+    asyncio.run(show(arguments) if arguments.what == "ls" else answer(arguments))
     return 0

@@ -237,5 +237,5 @@ class DocketFuzz(RuleBasedStateMachine):
         assert sum(self.docket._of_sender.values()) == len(self.docket)
 
 
-DocketFuzz.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+DocketFuzz.TestCase.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
 TestDocketFuzz = DocketFuzz.TestCase
