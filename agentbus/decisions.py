@@ -19,7 +19,7 @@ from structlog.typing import FilteringBoundLogger
 from .messages import clip
 
 KEPT = 16_384
-"""Decisions that a node keeps: of about 1,600 jobs among eight bidders on it."""
+"""Decisions that a node keeps: of about 1,400 jobs among eight bidders and their buyer on it."""
 TOLD = 1000
 """Decisions that it tells of at once, the newest."""
 LONGEST = 500
@@ -63,19 +63,31 @@ class Decisions:
 
     def __init__(self, clock_us: Callable[[], int]) -> None:
         self._clock_us = clock_us
-        self._kept: deque[Decided] = deque(maxlen=KEPT)
+        self._kept: deque[tuple[JobKey, int, str, str, tuple[str, ...], tuple[Any, ...]]] = deque(maxlen=KEPT)
 
-    def note(self, log: FilteringBoundLogger, key: JobKey, agent: str, what: str, **facts: Any) -> None:
+    def note(
+        self,
+        log: FilteringBoundLogger,
+        key: JobKey,
+        agent: str,
+        what: str,
+        names: tuple[str, ...],
+        values: tuple[Any, ...],
+    ) -> None:
         """Keeps a decision, and logs it at level debug where logs were set up, as structlog alone prints all levels.
-        Values are written when somebody asks."""
-        self._kept.append(Decided(key, self._clock_us(), agent, what, facts))
+        The facts' values, in the order of their names, are written when somebody asks. (What is kept is tuples of
+        numbers and words, which the garbage collector does not look through again: each job makes two dozen.)"""
+        self._kept.append((key, self._clock_us(), agent, what, names, values))
         if structlog.is_configured() and log.is_enabled_for(DEBUG):
-            log.debug(f"job {what}", job=job_id(key), **{name: _plain(fact) for name, fact in facts.items()})
+            log.debug(
+                f"job {what}", job=job_id(key), **{name: _plain(fact) for name, fact in zip(names, values, strict=True)}
+            )
 
     def of(self, job: str) -> Iterator[Decided]:
         """What was decided about a job, the oldest first; about each job for the empty one. At most `TOLD`."""
-        found = [entry for entry in self._kept if not job or job_id(entry.key) == job]
-        yield from found[-TOLD:]
+        found = [entry for entry in self._kept if not job or job_id(entry[0]) == job]
+        for key, at_us, agent, what, names, values in found[-TOLD:]:
+            yield Decided(key, at_us, agent, what, dict(zip(names, values, strict=True)))
 
 
 def written(node: str, entry: Decided) -> bytes:

@@ -6,8 +6,9 @@ best. Those who have not won are told the price when the job is done, not before
 replace the winner, and a rejection is final.
 
 Invariants: a bidder gets at most one of `Accept` and `Reject`; no more than `winners` work on the job at a time, unless
-one was silent for too long; `Ended` comes once, and nothing after it. With n bidders a job takes at most 2n + 2
-messages (the call, n bids, n acceptances or rejections, the result), and one more for each winner that failed.
+one was silent for too long; `Ended` comes once, and nothing after it. With n bidders a job takes at most n + 4 messages
+(the call, n bids, the acceptance, the result, one rejection that all hear), never more than the 2n + 2 of one rejection
+to each, and at most two more for each winner that failed.
 
 Source: FIPA Contract Net Interaction Protocol, SC00029H, its refuse, not-understood, failure and cancel branches
 included. R. G. Smith, "The Contract Net Protocol", IEEE Transactions on Computers C-29 (1980).
@@ -20,7 +21,7 @@ from collections.abc import Callable, Collection, KeysView, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
-from typing import Literal, SupportsFloat
+from typing import Literal, NamedTuple, SupportsFloat
 
 from .awards import AwardRule, Bid, Ranked
 from .errors import AgentBusError, AllFailed, DeadlineExceeded, InvalidBid, NoBids, NoResponders, Refused
@@ -33,8 +34,7 @@ REMEMBER = 4096
 """Bidders that an `Audience` remembers at most."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class Terms(NamedTuple):
     """What a call says beside the job.
 
     Attributes:
@@ -50,8 +50,7 @@ class Terms:
     again: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contract:
+class Contract(NamedTuple):
     """An award as its winner sees it: ``ctx.contract``.
 
     Attributes:
@@ -79,12 +78,14 @@ class Engagement:
     Attributes:
         cancelled: the buyer wants it no longer.
         ended: it is done, failed or given up.
+        kept: the winner does it itself.
         stop: ends its handler, while that runs.
     """
 
     contract: Contract
     cancelled: bool = False
     ended: bool = False
+    kept: bool = False
     stop: Callable[[], None] | None = None
 
     def cancel(self) -> None:
@@ -178,9 +179,9 @@ class Accept:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """To tell the bidder what the job went for; None: it was not done."""
+    """To tell these bidders what the job went for; None: it was not done."""
 
-    bidder: str
+    bidders: tuple[str, ...]
     price: float | None
 
 
@@ -291,8 +292,8 @@ class Negotiation:
         if self.phase == "ended":
             return []
         match event:
-            case Proposed(bid):
-                return self._proposed(bid, now)
+            case Proposed():
+                return self._proposed(event.bid, now)
             case Declined(bidder, why):
                 return self._answers(bidder, why, now)
             case Performed(bidder):
@@ -408,7 +409,8 @@ class Negotiation:
         if not isinstance(error, DeadlineExceeded):  # then nobody needs to be told: all have the same deadline
             price = max((winner.price for winner in winners), default=None)
             effects += [Cancel(bidder) for bidder in self._until]
-            effects += [Reject(bidder, price) for bidder in self._proposers if bidder not in self._accepted]
+            if lost := tuple(bidder for bidder in self._proposers if bidder not in self._accepted):
+                effects.append(Reject(lost, price))
         self._until.clear()
         return [*effects, Ended(error, winners)]
 
@@ -438,12 +440,15 @@ class Audience:
         viewed = (name for name, epoch in self.lives.items() if self._silent.get(name) != epoch)
         return {*self._heard, *viewed}
 
+    def knows(self, name: str) -> bool:
+        """Whether that agent has answered before."""
+        return name in self._heard
+
     def heard(self, name: str) -> None:
-        """That agent has answered."""
-        if name not in self._heard:
-            self._silent.pop(name, None)
-            if len(self._heard) < REMEMBER:
-                self._heard[name] = None
+        """That agent has answered, for the first time or again after a silence."""
+        self._silent.pop(name, None)
+        if len(self._heard) < REMEMBER:
+            self._heard[name] = None
 
     def missed(self, names: Collection[str]) -> None:
         """These have not answered."""

@@ -17,8 +17,9 @@ from typing import NamedTuple, Self
 from google.protobuf.message import Message
 
 from .awards import lowest_bid
+from .deals import Deal
 from .decisions import JobKey, job_id
-from .delegating import WINDOW_S, Deal, Delegation
+from .delegating import WINDOW_S, Delegation
 from .errors import AgentBusError, DeadlineExceeded, HandlerFailed, Refused, SchemaMismatch
 from .inbound import Inbound
 from .negotiation import Engagement, Terms
@@ -161,7 +162,8 @@ class Reoffers:
 
     def _note(self, won: Won, what: str, **facts: object) -> None:
         host = self._host
-        host.port.bus.decisions.note(host.log, won.key, host.name, what, behavior=self._spec.name, **facts)
+        names, values = ("behavior", *facts), (self._spec.name, *facts.values())
+        host.port.bus.decisions.note(host.log, won.key, host.name, what, names, values)
 
 
 class _Turn:

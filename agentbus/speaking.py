@@ -15,7 +15,8 @@ from structlog.typing import FilteringBoundLogger
 
 from .awards import AwardRule, lowest_bid
 from .calls import Replies
-from .delegating import WINDOW_S, Deal, Delegation
+from .deals import Deal
+from .delegating import WINDOW_S, Delegation
 from .errors import ConfigurationError, DeadlineExceeded, DefinitionError
 from .messages import full_name, is_message_type
 from .negotiation import Terms, invalid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -26,7 +27,7 @@ from agentbus.errors import (
     SchemaMismatch,
 )
 from agentbus.messages import PLAIN, Failure, Frame, decode_frame, encode_frame
-from agentbus.negotiation import Contract, Terms
+from agentbus.negotiation import Contract, Negotiation, Terms
 from agentbus.policies import Past
 from agentbus.proposals import AWARD, CALL, Award, CallForProposals, Proposal
 from examples.climate.v1.climate_pb2 import TargetReply, TargetRequest
@@ -142,14 +143,29 @@ async def test_the_cheapest_does_it_and_all_are_told(url: str) -> None:
         assert [past.won for past in agents["near"].policy("deliver").history] == [True]
 
 
-async def test_a_job_takes_two_messages_a_bidder_and_two(url: str) -> None:
+async def test_a_job_takes_a_message_a_bidder_and_four(url: str) -> None:
     async with town(url, **{f"c{number}": Courier(float(number)) for number in range(8)}) as (buyer, there):
         for _ in range(3):
             await buyer.delegate(Delivery(), Receipt)
         rejected = [there.cells[f"c{number}"].agent.policy("deliver").history for number in range(1, 8)]
         await until(lambda: all(len(history) == 3 for history in rejected))
         sent = buyer.statistics().messages_sent + there.statistics().messages_sent
-        assert sent == 3 * (2 * 8 + 2)
+        assert sent == 3 * (8 + 4)
+        assert there.statistics().frames_sent <= 3 * 2, "the bids of one node's agents travel together"
+
+
+async def test_a_job_that_is_over_is_freed_without_the_garbage_collector() -> None:
+    async with town("memory://hall", near=Courier(2.0), far=Courier(5.0)) as (buyer, _there):
+        await buyer.delegate(Delivery(), Receipt)
+        gc.disable()
+        try:
+            gc.collect()
+            before = sum(isinstance(each, Negotiation) for each in gc.get_objects())
+            for _ in range(5):
+                await buyer.delegate(Delivery(), Receipt)
+            assert sum(isinstance(each, Negotiation) for each in gc.get_objects()) == before
+        finally:
+            gc.enable()
 
 
 async def test_many_jobs_at_once(url: str) -> None:
