@@ -108,6 +108,6 @@ def best(score: Callable[[Bid], float]) -> AwardRule:
 
 def every(count: int) -> AwardRule:
     """The `count` lowest bids win, each at its own price, and all of them do the job."""
-    if count < 1:
+    if type(count) is not int or count < 1:
         raise ConfigurationError(f"every({count!r}): use a whole number from 1")
     return AwardRule(score=_cheapness, winners=count)

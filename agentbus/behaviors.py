@@ -151,6 +151,7 @@ def rpc(
     mailbox: int = MAILBOX,
     overflow: Literal["reject", "drop_oldest"] = "reject",
     middleware: tuple[Middleware, ...] = (),
+    approval: str = "",
 ) -> Callable[[Answer[A, Q, R]], Rpc[Q, R]]:
     """Marks a method that answers requests: ``async def name(self, request, ctx) -> Reply``.
 
@@ -161,6 +162,8 @@ def rpc(
         mailbox: requests that may wait; the requester of one more gets `Busy`.
         overflow: ``"reject"`` the new one, or ``"drop_oldest"``: the one that waited longest gets `Busy`.
         middleware: wrapped round this handler.
+        approval: a name, ``"payments"`` say: each request waits until a person who may approve that has said yes. The
+            node has to host `agentbus.security.approvals.Approvals`.
 
     Raises:
         DefinitionError: anything that cannot work.
@@ -175,6 +178,8 @@ def rpc(
         if overflow not in ("reject", "drop_oldest"):
             raise DefinitionError(f"@rpc at {where}: overflow={overflow!r}: use 'reject' or 'drop_oldest'")
         _check_counts(where, "rpc", concurrency=concurrency, mailbox=mailbox)
+        if approval:
+            _check_approval(where, approval)
         spec = RpcSpec(
             name=function.__name__,
             type=request,
@@ -183,6 +188,7 @@ def rpc(
             mailbox=mailbox,
             overflow=overflow,
             middleware=tuple(middleware),
+            approval=approval,
         )
         return Rpc(function, spec, request, reply)
 
@@ -303,6 +309,15 @@ def _check_type(kind: object, where: str) -> None:
             f"{where}: {kind!r} is not a protobuf message class: give a class generated from a .proto file "
             "(`agentbus proto FOLDER` makes them)"
         )
+
+
+def _check_approval(where: str, approval: object) -> None:
+    try:
+        if not isinstance(approval, str):
+            raise SubjectError(f"approval={approval!r}: give it a name, 'payments' say")
+        check_name(approval, "approval")
+    except SubjectError as error:
+        raise DefinitionError(f"@rpc at {where}: {error}") from None
 
 
 def _check_counts(where: str, decorator: str, **values: object) -> None:

@@ -5,7 +5,8 @@ waits. The job is kept until the call's deadline, so that an award need not carr
 behavior's mailbox, and from there it is a request like others: in order, within its deadline, answered whatever
 happens.
 
-Invariants: at most `OPEN` bids wait, the oldest is forgotten; a job is begun once, however often its award comes.
+Invariants: at most `OPEN` bids wait, with `HELD` bytes of jobs, the oldest is forgotten; a job is begun once, however
+often its award comes.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from typing import Any, NamedTuple, Protocol
 
 from google.protobuf.message import DecodeError
 
+from .contracts import Contract, Engagement
 from .decisions import JobKey, job_id
 from .errors import Busy, HandlerFailed, Refused, SchemaMismatch
 from .inbound import Inbound
 from .messages import Frame, full_name
-from .negotiation import Contract, Engagement, Terms, invalid
+from .negotiation import Terms, invalid
 from .policies import Decision, Past, PolicyState
 from .proposals import (
     AWARD,
@@ -39,6 +41,9 @@ from .worker import Host, answer
 
 OPEN = 4096
 """Bids that may wait for a decision, and awards that are remembered, for each behavior."""
+
+HELD = 64 << 20
+"""Bytes of jobs that the open bids of a behavior hold at most; one is always kept."""
 
 _BID = ("behavior", "value", "cost", "weight", "bid")
 _REFUSED = ("behavior", "value", "cost", "weight", "reason")
@@ -85,12 +90,14 @@ class Bidder:
     __slots__ = (
         "_awards",
         "_engagements",
+        "_held",
         "_host",
         "_name",
         "_offer",
         "_open",
         "_policy",
         "_reoffers",
+        "_returns",
         "_spec",
         "_taken",
     )
@@ -100,11 +107,13 @@ class Bidder:
         self._spec = spec
         self._policy = host.policy_of(spec)
         self._name = full_name(spec.type)
+        self._returns = full_name(spec.reply)
         self._offer = offer
         self._open: OrderedDict[JobKey, OpenBid] = OrderedDict()
         self._taken: OrderedDict[JobKey, int] = OrderedDict()  # the number of the award
         self._engagements: dict[JobKey, Engagement] = {}  # those of them that have not ended
         self._awards = 0
+        self._held = 0
         self._reoffers = Reoffers(host, spec, self._decide, self._keep)
 
     @property
@@ -130,14 +139,26 @@ class Bidder:
         self._forget(inbound.received_s)
 
     def _forget(self, now: float) -> None:
+        """Lets go of open bids that have expired, and of the oldest where there are too many."""
         waiting = self._open
-        while waiting and (len(waiting) > OPEN or next(iter(waiting.values())).expires_s < now):
-            waiting.popitem(last=False)
+        while len(waiting) > 1 and (
+            len(waiting) > OPEN or self._held > HELD or next(iter(waiting.values())).expires_s < now
+        ):
+            self._held -= len(waiting.popitem(last=False)[1].job)
+
+    def _taken_back(self, key: JobKey) -> OpenBid | None:
+        """The open bid for that job, which is open no longer."""
+        known = self._open.pop(key, None)
+        if known is not None:
+            self._held -= len(known.job)
+        return known
 
     def _answer(self, inbound: Inbound, index: int, key: JobKey, call: Called) -> None:
         host, frame, terms = self._host, inbound.frame, call.terms
         if call.broken:
             decision = Decision(refusal=SchemaMismatch(f"not a call for proposals: {call.broken}"))
+        elif call.result and call.result != self._returns:
+            decision = Decision(refusal=SchemaMismatch(f"it returns a {self._returns}, not a {call.result}"))
         else:
             decision = self._decide(call.job, terms)
         own_cost, cost, weight, bid, refusal = decision
@@ -151,6 +172,7 @@ class Bidder:
         self._note(key, "bid", _BID, (self._spec.name, terms.value, cost, weight, bid))
         deadlines = frame.deadlines_ms
         expires_s = inbound.received_s + (deadlines[index] / 1000 if deadlines else 0.0)
+        self._held += len(call.job)
         self._open[key] = OpenBid(call.job, terms, own_cost, cost, bid, weight, expires_s, self._awards)
         host.port.reply(inbound.inbox, frame.sequence + index, Proposal(bid=bid, weight=weight), frame.hops + 1)
 
@@ -187,8 +209,8 @@ class Bidder:
         frame = inbound.frame
         for word in inbound.read(rejection_of):
             key = (frame.source, frame.epoch, word.call)
-            known = self._open.pop(key, None)
-            if known is not None and word.price is not None:
+            known = self._taken_back(key)
+            if known is not None and word.price is not None and not invalid("the price", word.price, known.terms.value):
                 self._learn(known, won=False, price=word.price)
 
     def decided(self, inbound: Inbound, index: int) -> bool:
@@ -201,8 +223,8 @@ class Bidder:
             return True
         key = (frame.source, frame.epoch, word.call)
         if isinstance(word, Award):
-            return self._awarded(inbound, index, key, word, self._open.pop(key, None))
-        self._open.pop(key, None)
+            return self._awarded(inbound, index, key, word, self._taken_back(key))
+        self._taken_back(key)
         if (engagement := self._engagements.get(key)) is not None:
             engagement.cancel()
         return key in self._taken

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from google.protobuf.message import EncodeError, Message
 
+from .audiences import Audience
 from .calls import Calls
 from .coalescing import Lane, joined
 from .deadlines import DeadlineQueue
@@ -25,7 +26,6 @@ from .decisions import Decisions
 from .errors import AgentBusError, Closed, PayloadTooLarge, SchemaMismatch, Unauthorized
 from .inbound import JSON_CONTENT, Inbound, Listener, foreign_error, foreign_headers
 from .messages import PLAIN, SEALED, Frame, decode_frame, encode_frame, to_failure, to_json
-from .negotiation import Audience
 from .subjects import Subjects
 from .transport import FrameGuard, Headers, Subscription, Transport
 

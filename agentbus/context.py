@@ -13,10 +13,10 @@ from typing import Protocol
 
 from structlog.typing import FilteringBoundLogger
 
+from .contracts import Contract
 from .decisions import Decided
 from .inbound import Inbound
 from .messages import Frame
-from .negotiation import Contract
 from .peers import PeerView
 from .port import Port
 from .speaking import Speaker

@@ -10,13 +10,13 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterator
 from logging import DEBUG
-from math import isfinite
+from sys import float_info
 from typing import Any, NamedTuple
 
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from .messages import clip
+from .messages import clip, said
 
 KEPT = 16_384
 """Decisions that a node keeps: of about 1,400 jobs among eight bidders and their buyer on it."""
@@ -24,6 +24,9 @@ TOLD = 1000
 """Decisions that it tells of at once, the newest."""
 LONGEST = 500
 """Characters of a reason."""
+
+_PLAIN = (int, float, str, type(None))
+"""What is written when somebody asks."""
 
 JobKey = tuple[str, int, int]
 """A call's message id: the buyer, the life of its node, the number."""
@@ -94,8 +97,12 @@ class Decisions:
         values: tuple[Any, ...],
     ) -> None:
         """Keeps a decision, and logs it at level debug where logs were set up, as structlog alone prints all levels.
-        The facts' values, in the order of their names, are written when somebody asks. (What is kept is tuples of
-        numbers and words, which the garbage collector does not look through again: each job makes two dozen.)"""
+        What is no number and no word is kept as it is written: an error holds whatever its raiser had in hand. (What is
+        kept is tuples, which the garbage collector does not look through again: each job makes two dozen.)"""
+        for value in values:
+            if not isinstance(value, _PLAIN) or (isinstance(value, str) and len(value) > LONGEST):
+                values = tuple(map(_plain, values))
+                break
         entry = (key, self._clock_us(), agent, what, names, values)
         self._kept.append(entry)
         for take in self._takers:
@@ -123,8 +130,11 @@ def written(node: str, entry: Decided) -> bytes:
 
 def _plain(fact: Any) -> Any:
     """As JSON holds it: numbers that are finite, words, and lists and dicts of them."""
-    if fact is None or isinstance(fact, bool | int | str) or (isinstance(fact, float) and isfinite(fact)):
+    if fact is None or isinstance(fact, bool) or (isinstance(fact, int | float) and abs(fact) <= float_info.max):
         return fact
     if isinstance(fact, BaseException):
-        return clip(f"{type(fact).__name__}: {fact}", LONGEST)
-    return clip(str(fact), LONGEST)
+        return clip(f"{type(fact).__name__}: {said(fact)}", LONGEST)
+    try:
+        return clip(str(fact), LONGEST)
+    except Exception:  # it is whatever a cost method has returned
+        return type(fact).__name__

@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar, cast
 from google.protobuf.message import DecodeError, Message
 from structlog.typing import FilteringBoundLogger
 
+from .audiences import LOOK_S, Audience
 from .awards import AwardRule, Ranked
 from .calls import Call, parse_reply
 from .deadlines import Bucket
@@ -23,9 +24,7 @@ from .decisions import JobKey, job_id
 from .errors import AgentBusError, InvalidBid, SchemaMismatch, SubjectError
 from .messages import FAILURE_TYPE, as_error, full_name
 from .negotiation import (
-    LOOK_S,
     Accept,
-    Audience,
     Cancel,
     Declined,
     Effect,
@@ -169,7 +168,7 @@ class Delegation(Call, Generic[R]):
         port, machine = self._port, self._machine
         hops, trace = self._cause
         try:
-            message = call(serialize(self._job), self._terms)
+            message = call(serialize(self._job), self._terms, self._reply_name)
             subject = port.bus.subjects.call(self._name)
             route = port.route(subject, message, Award, hops, alone=False)
             self._tick_at(machine.next_deadline())
@@ -178,13 +177,14 @@ class Delegation(Call, Generic[R]):
             winners = tuple(map(self._winner, ended.winners))
             self._note_end(ended, winners)
         finally:
+            if machine.phase != "bidding":  # else it was cancelled or never sent, and says nothing about who is silent
+                self._audience.missed(self._expected - machine.answered)
             if machine.phase != "ended":  # it was cancelled here, or the call could not be sent
                 self.happened(Withdrawn())
             self._tick_at(None)
             for heard in self._hears:
                 port.bus.calls.remove(heard)
             self._hears.clear()  # of itself, too: a job that is over is nobody's garbage to look for
-            self._audience.missed(self._expected - machine.answered)
         if ended.error is not None:
             ended.error.add_note(f"to see why: agentbus why {job_id(self.key)}")
             raise ended.error

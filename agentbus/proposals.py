@@ -7,8 +7,10 @@ from typing import NamedTuple
 from google.protobuf.message import DecodeError, Message
 
 from .awards import Bid, Ranked
+from .errors import SubjectError
 from .messages import full_name
 from .negotiation import Terms, invalid
+from .subjects import check_length, check_name
 from .wire.v1.negotiation_pb2 import Award, CallForProposals, Cancellation, Proposal, Rejection, Subcontracted
 
 __all__ = [
@@ -44,10 +46,11 @@ SUBCONTRACTED: str = full_name(Subcontracted)
 
 
 class Called(NamedTuple):
-    """A call for proposals as it came; `broken` says why it can't be read."""
+    """A call for proposals as it came; `broken` says why it can't be read, `result` what is to come back."""
 
     job: bytes
     terms: Terms
+    result: str = ""
     broken: str = ""
 
 
@@ -58,10 +61,10 @@ class Closed(NamedTuple):
     price: float | None
 
 
-def call(job: bytes, terms: Terms) -> CallForProposals:
+def call(job: bytes, terms: Terms, result: str) -> CallForProposals:
     """A call for proposals."""
     value, team, second_price, again = terms
-    message = CallForProposals(job=job)  # what is left out is as it would be said
+    message = CallForProposals(job=job, result=result)  # what is left out is as it would be said
     if value is not None:
         message.value = value
     if team:
@@ -77,10 +80,12 @@ def call_of(payload: bytes) -> Called:
     """What a call says."""
     try:
         message = CallForProposals.FromString(payload)
-    except DecodeError as error:
-        return Called(b"", Terms(), str(error))
+        if message.team:
+            check_name(check_length(message.team, "the team's name"), "the team's name")
+    except (DecodeError, SubjectError) as error:
+        return Called(b"", Terms(), broken=str(error))
     value = message.value if message.HasField("value") else None
-    return Called(message.job, Terms(value, message.team, message.second_price, message.again))
+    return Called(message.job, Terms(value, message.team, message.second_price, message.again), message.result)
 
 
 def rejection_of(payload: bytes) -> Closed:

@@ -7,14 +7,18 @@ import gc
 import math
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
+import agentbus
 from agentbus import Agent, Context, Node, Supervision, competitive, cooperative, hybrid, rpc, second_price
 from agentbus.awards import best, every
+from agentbus.bidding import HELD
+from agentbus.contracts import Contract
 from agentbus.errors import (
     AllFailed,
     Busy,
@@ -27,14 +31,14 @@ from agentbus.errors import (
     SchemaMismatch,
 )
 from agentbus.messages import PLAIN, Failure, Frame, decode_frame, encode_frame
-from agentbus.negotiation import Contract, Negotiation, Terms
+from agentbus.negotiation import Negotiation, Terms
 from agentbus.policies import Past
-from agentbus.proposals import AWARD, CALL, Award, CallForProposals, Proposal
+from agentbus.proposals import AWARD, CALL, REJECTION, Award, CallForProposals, Proposal, Rejection
 from examples.climate.v1.climate_pb2 import TargetReply, TargetRequest
 from examples.couriers.v1.couriers_pb2 import Delivery, Receipt
 
 from .nats_server import NatsServer
-from .waiting import until
+from .waiting import turns, until
 from .wire import DEFAULT, Wire, wire
 
 
@@ -199,6 +203,15 @@ async def test_a_policy_answers_requests_by_name_without_a_bid(url: str) -> None
         assert notes["contract"] is None
 
 
+async def test_a_thousand_bidders_on_one_node() -> None:
+    couriers = {f"c{number}": Courier(1.0 + number) for number in range(1000)}
+    async with town("memory://hall", **couriers) as (buyer, _there):
+        deal = await buyer.negotiate(Delivery(), Receipt, award=second_price(), bid_window_s=4.0)
+        (winner,) = deal.winners
+        assert (winner.agent, winner.price, deal.bidders) == ("c0", 2.0, 1000)
+        assert buyer.statistics().open_calls == 0
+
+
 async def test_award_rules_of_ones_own(url: str) -> None:
     trust = {"near": 0.1, "far": 0.9}
     async with town(url, near=Courier(2.0), far=Courier(5.0)) as (buyer, _there):
@@ -260,8 +273,8 @@ async def test_each_refusal_is_told_by_its_type(url: str) -> None:
         await until(lambda: not there.cells["lost"].tasks())
 
 
-@pytest.mark.parametrize("value", [math.nan, -1.0, math.inf])
-async def test_a_value_that_is_no_number_is_refused_before_anything_is_sent(value: float) -> None:
+@pytest.mark.parametrize("value", [math.nan, -1.0, math.inf, pytest.param(10**5000, id="huge"), Decimal("sNaN")])
+async def test_a_value_that_is_no_number_is_refused_before_anything_is_sent(value: Any) -> None:
     async with Node("memory://hall") as node:
         with pytest.raises(ConfigurationError, match="value is"):
             await node.delegate(Delivery(), Receipt, value=value)
@@ -272,6 +285,14 @@ async def test_a_value_that_is_no_number_is_refused_before_anything_is_sent(valu
                 await node.delegate(Delivery(), Receipt, patience_s=wrong)
         with pytest.raises(ConfigurationError, match="deadline"):
             await node.delegate(Delivery(), Receipt, deadline_s=math.inf)
+        rules: list[Any] = [second_price, 5, lambda bid: 1.0, agentbus.every(2)]
+        for rule in rules:
+            with pytest.raises(ConfigurationError, match=r"award=.*second_price\(\).*agentbus\.awards"):
+                await node.delegate(Delivery(), Receipt, award=rule)
+        teams: list[Any] = ["two words", "\ud800", "x" * 1_000_000, 5, b"team"]
+        for team in teams:
+            with pytest.raises(ConfigurationError, match="team"):
+                await node.delegate(Delivery(), Receipt, team=team)
         assert node.statistics().messages_sent == 0
 
 
@@ -398,6 +419,43 @@ async def test_an_award_of_no_bid_or_below_the_bid_is_refused(award: Award, says
         assert notes == {}
 
 
+async def test_the_jobs_of_open_bids_have_a_limit_in_bytes_and_the_oldest_bids_go_first() -> None:
+    notes: dict[str, Any] = {}
+    large = b"\x7a\xc0\x84\x3d" + bytes(1_000_000)  # field 15, which a Delivery does not know
+    count = HELD // len(large) + 2
+    async with town("memory://hall", near=Courier(2.0, notes)), wire("memory://hall") as stranger:
+        subject = DEFAULT.call("examples.couriers.v1.Delivery")
+        for number in range(1, count + 1):
+            body = framed(CALL, CallForProposals(job=large).SerializeToString(), number, 7 * 86_400_000)
+            await reply_to(stranger, subject, body, number)
+        for number, begins in ((1, False), (count, True)):
+            award = framed(AWARD, Award(call=number, price=2.0, payment=2.0).SerializeToString(), 1000 + number)
+            answer = await reply_to(stranger, DEFAULT.agent("near", AWARD), award, 1000 + number)
+            assert isinstance(answer, Frame) is begins
+        assert answer.type == "examples.couriers.v1.Receipt"
+
+
+@pytest.mark.parametrize("team", ["two words", "x" * 100_000])
+async def test_a_team_that_is_no_name_is_not_understood(team: str) -> None:
+    async with town("memory://hall", near=Courier(2.0)), wire("memory://hall") as stranger:
+        body = framed(CALL, CallForProposals(job=b"", team=team).SerializeToString(), 1)
+        refusal = await reply_to(stranger, DEFAULT.call("examples.couriers.v1.Delivery"), body, 1)
+        assert refusal.kind == "SchemaMismatch"
+        assert "team" in refusal.text
+        assert len(refusal.text) < 300
+
+
+async def test_a_price_above_what_the_buyer_would_have_paid_teaches_nothing() -> None:
+    async with town("memory://hall", near=Courier(2.0)) as (_, there), wire("memory://hall") as stranger:
+        body = framed(CALL, CallForProposals(job=b"", value=5.0).SerializeToString(), 1)
+        await reply_to(stranger, DEFAULT.call("examples.couriers.v1.Delivery"), body, 1)
+        lie = framed(REJECTION, Rejection(call=1, price=1e300).SerializeToString(), 2)
+        stranger.transport.send(DEFAULT.agent("near", REJECTION), lie, "")
+        await stranger.flush()
+        await turns()
+        assert len(there.cells["near"].agent.policy("deliver").history) == 0
+
+
 async def test_what_is_no_job_is_not_understood() -> None:
     async with town("memory://hall", near=Courier(2.0)), wire("memory://hall") as stranger:
         where = DEFAULT.call("examples.couriers.v1.Delivery")
@@ -455,6 +513,16 @@ async def test_each_decision_is_logged_and_kept() -> None:
     assert (refused["agent"], refused["reason"]) == ("none", "Refused: it can't do this job")
     (done,) = [entry for entry in logs if entry["event"] == "job done"]
     assert (done["winner"], done["price"], done["job"]) == ("near", 2.0, deal.job)
+
+
+async def test_a_result_that_nobody_returns_is_told_before_anybody_works() -> None:
+    notes: dict[str, Any] = {}
+    async with town("memory://hall", near=Courier(2.0, notes), far=Courier(3.0, notes)) as (buyer, _there):
+        with pytest.raises(NoBids) as failure:
+            await buyer.delegate(Delivery(), Delivery)
+    assert {type(why) for why in failure.value.refusals.values()} == {SchemaMismatch}
+    assert "returns a examples.couriers.v1.Receipt" in str(failure.value)
+    assert "done" not in notes
 
 
 async def test_what_fails_says_how_to_ask_why() -> None:

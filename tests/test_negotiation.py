@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from agentbus.audiences import Audience
 from agentbus.awards import AwardRule, Bid, every, lowest_bid, second_price
 from agentbus.errors import (
     AllFailed,
@@ -24,12 +26,12 @@ from agentbus.errors import (
 )
 from agentbus.negotiation import (
     Accept,
-    Audience,
     Cancel,
     Declined,
     Effect,
     Ended,
     Fell,
+    Lost,
     Negotiation,
     Nobody,
     Performed,
@@ -98,7 +100,9 @@ def test_who_is_known_and_silent_is_waited_for_no_longer_than_the_window() -> No
 
 def test_a_job_that_nobody_can_do() -> None:
     assert isinstance(ended(negotiation().handle(Nobody(), 100.0)), NoBids)
-    assert isinstance(ended(negotiation().handle(Tick(), 101.0)), NoBids)
+    silence = ended(negotiation().handle(Tick(), 101.0))
+    assert isinstance(silence, NoBids)
+    assert "nobody answered within 1 s: bid_window_s=" in str(silence)
     job = negotiation("a", "b")
     job.handle(Declined("a", Refused("can't")), 100.0)
     error = ended(job.handle(Declined("b", SchemaMismatch("not understood")), 100.0))
@@ -208,6 +212,21 @@ def test_a_silent_winner_that_has_done_it_after_all_ends_the_job_and_its_replace
     assert job.failures == {}
 
 
+def test_who_was_believed_dead_is_told_when_the_job_is_done_that_it_is_not_wanted_any_more() -> None:
+    job = negotiation("a", "b")
+    offer(job, a=1.0, b=2.0)
+    assert accepted(job.handle(Lost("a"), 100.1)) == ["b"]
+    assert job.handle(Performed("b"), 100.2)[:-1] == [Cancel("a")]
+
+
+def test_when_too_few_are_left_it_says_how_many_were_wanted() -> None:
+    job = negotiation("a", "b", rule=every(2))
+    offer(job, a=1.0, b=2.0)
+    effects = job.handle(Fell("b", Refused("a flat tyre")), 100.1)
+    assert Cancel("a") in effects
+    assert "1 of 2 winners failed, and nobody is left to replace it: b: Refused: a flat tyre" in str(ended(effects))
+
+
 def test_when_all_have_failed_each_ones_reason_is_told() -> None:
     job = negotiation("a", "b")
     offer(job, a=1.0, b=2.0)
@@ -239,7 +258,7 @@ def test_every_waits_for_so_many_and_replaces_each() -> None:
     few = negotiation("a", rule=every(2))
     effects = offer(few, a=1.0)
     assert effects[0] == Reject(("a",), None)
-    assert "1 bids of at least 2" in str(ended(effects))
+    assert "1 bids of at least 2: nobody else answered" in str(ended(effects))
 
 
 # -- whom to wait for --------------------------------------------------------------------------------------------------
@@ -261,6 +280,15 @@ def test_who_has_answered_is_expected_and_who_was_silent_is_not_until_it_is_hear
     known.heard("mute")
     known.heard("a")
     assert known.expected() == {"a", "b", "mute"}
+
+
+def test_who_has_gone_is_forgotten_however_many_come_and_go() -> None:
+    known = Audience()
+    for number in range(1000):
+        known.look({f"guest-{number}": number}, float(number))
+        known.missed({f"guest-{number}"})
+    known.look({}, 1000.0)
+    assert sys.getsizeof(known._silent) < 1000
 
 
 # -- whatever may happen -----------------------------------------------------------------------------------------------

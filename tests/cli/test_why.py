@@ -51,6 +51,15 @@ async def test_who_bid_and_who_did_it(server: NatsServer, realm: str) -> None:
     assert (unknown.status, "knows of job 'desk:1:1'" in unknown.err) == (1, True)
 
 
+async def test_when_the_buyers_have_ended_it_names_a_job_to_ask_for(server: NatsServer, realm: str) -> None:
+    async with Node(server.url, realm=realm, name="n1", agents={"anna": Courier()}):
+        async with Node(server.url, realm=realm, name="desk") as desk:
+            deal = await desk.negotiate(Reading(), Reading, bid_window_s=2.0)
+        newest = await agentbus("why", "--url", server.url, "--realm", realm)
+    assert newest.status == 1
+    assert f"their buyers have ended: agentbus why JOB, {deal.job} for example" in newest.err
+
+
 class _Log:
     def is_enabled_for(self, level: int) -> bool:
         return False
