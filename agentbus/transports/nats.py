@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import structlog
 
 from ..errors import Closed, NotConnected, StorageFailed
-from ..subjects import check_name, check_subject
+from ..subjects import check_name, check_subject, matches
 from ..transport import (
     ConsumerSpec,
     Consumption,
@@ -36,11 +36,12 @@ from ..transport import (
     Write,
 )
 from .nats_consumer import NatsConsumption
+from .nats_denials import Denials
 from .nats_endpoint import Endpoint, servers
 from .nats_follower import NatsFollowing
 from .nats_interests import Interests, NatsSubscription
 from .nats_jetstream import JetStream
-from .nats_link import too_large
+from .nats_link import Link, too_large
 from .nats_reading import Reading
 from .nats_statistics import FaultLog, NatsStatistics
 from .nats_storing import Storing
@@ -63,6 +64,9 @@ class NatsTransport:
             has moved are found. By default what was given here.
         inbox_prefix: what this connection's own subjects begin with; a random token follows. The user needs the
             permission to subscribe to ``{inbox_prefix}.>``. Default ``_INBOX.{name}``.
+        restricted: the broker lets this connection do what its role allows only. What it refuses is told to who waits
+            (`Unauthorized`).
+        makes_streams: false: `ensure_stream` does nothing, as others make the streams.
         rng: for jitter only.
 
     Raises:
@@ -84,6 +88,8 @@ class NatsTransport:
         tls_hostname: str = "",
         inbox_prefix: str = "",
         resolve: Callable[[], Awaitable[Endpoint]] | None = None,
+        restricted: bool = False,
+        makes_streams: bool = True,
         rng: random.Random | None = None,
     ) -> None:
         given = Endpoint(
@@ -105,6 +111,9 @@ class NatsTransport:
         self._faults = FaultLog(log)
         self._interests = Interests()
         self._heads: dict[str, bytes] = {}
+        self._denials = Denials(self._answer)
+        self._restricted = restricted
+        self._makes_streams = makes_streams
         self._sent = 0
         self._dropped = 0
         self._consumptions: dict[NatsConsumption | NatsFollowing, None] = {}
@@ -119,6 +128,8 @@ class NatsTransport:
             log=log,
             up=self._link_up,
             down=self._link_down,
+            said=self._said,
+            typed=restricted,
         )
         self._stream = JetStream(self)
         self._storing = Storing(self._stream)
@@ -178,6 +189,16 @@ class NatsTransport:
         """Returns when there is a link. Raises `NotConnected` at `deadline` (the loop's time), and `Closed`."""
         await self._links.until_connected(deadline)
 
+    async def renew(self, *, timeout_s: float = 5.0) -> None:
+        """Takes the credentials that `resolve` gives now: connects anew before the present link is left. No message is
+        lost by it, and none comes twice; an answer that takes longer than 10 s more may be.
+
+        Raises:
+            NotConnected, Unauthorized: there is no second link. The present one stays as it is.
+            Closed: after `close`.
+        """
+        await self._links.renew(timeout_s)
+
     async def close(self, *, timeout_s: float = 1.0) -> None:
         """See `Transport.close`."""
         if self._links.state is LinkState.CLOSED:
@@ -211,6 +232,10 @@ class NatsTransport:
             raise self._links.no_link()
         if link.congested:
             link.check_room()
+        if self._restricted:
+            if reply:
+                self._denials.asked(subject, reply)
+            link = self._way(subject, link)
         head = self._heads.get(subject) or self._head(subject)
         size = len(body)
         answer = b"%b " % checked_subject(reply) if reply else b""
@@ -244,6 +269,8 @@ class NatsTransport:
                 await link.ping()
         except TimeoutError:
             raise NotConnected(f"{link.where} did not answer within {timeout_s:g} s: is it overloaded?") from None
+        if self._restricted:
+            self._denials.check()
 
     def subscribe(self, subject: str, receiver: Receiver, queue: str = "") -> Subscription:
         """See `Transport.subscribe`."""
@@ -259,7 +286,9 @@ class NatsTransport:
     # durable messages
 
     async def ensure_stream(self, spec: StreamSpec, *, timeout_s: float = 5.0) -> None:
-        """See `Transport.ensure_stream`."""
+        """See `Transport.ensure_stream`. Nothing where others make the streams."""
+        if not self._makes_streams:
+            return
         await self._stream.ensure_stream(spec, timeout_s)
 
     async def store(
@@ -364,6 +393,26 @@ class NatsTransport:
     def note(self, kind: str, text: str, *, error: BaseException | None = None) -> None:
         """Counts and logs a fault."""
         self._faults.note(kind, text, error=error)
+
+    def _way(self, subject: str, link: Link) -> Link:
+        """The link to send by: after a handover, answers to what came by the old link go by it."""
+        leaving, handover = self._links.leaving, self._links.handover
+        if leaving is None or handover is None or not leaving.alive or ".in." not in subject:
+            return link
+        return leaving if handover.by_old(subject) else link
+
+    def _said(self, text: str) -> None:
+        if self._restricted:
+            self._denials.said(text)
+
+    def _answer(self, reply: str, headers: Headers) -> None:
+        """Hands what stands for an answer to whoever waits for it."""
+        for interest in list(self._interests.table.values()):
+            if matches(interest.subject, reply):
+                try:
+                    interest.receiver(reply, b"", "", headers)
+                except Exception as error:
+                    self._links.receiver_failed(interest, error)
 
     def _head(self, subject: str) -> bytes:
         """``PUB subject`` and a blank, checked once and remembered."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 import ssl
-from collections.abc import Mapping
+from base64 import b64encode
 from typing import Any
 
 from nats import errors as nats_errors
@@ -21,7 +21,7 @@ from nats.aio.transport import TcpTransport
 from ..errors import ConfigurationError, NotConnected, Unauthorized
 from .nats_endpoint import Endpoint, Server
 from .nats_link import Link, Owner
-from .nats_wire import Interest
+from .nats_wire import View
 
 CLIENT_FLOOR = (2, 16)
 """nats-py before it lets a line break in a subject inject protocol commands."""
@@ -70,6 +70,10 @@ class _Handshake(Client):
             "tls_hostname": endpoint.tls_hostname or None,
             "tls_handshake_first": endpoint.tls_first,
         }
+        sign = endpoint.sign
+        if endpoint.jwt and sign is not None:
+            options["user_jwt_cb"] = endpoint.jwt.encode
+            options["signature_cb"] = lambda nonce: b64encode(sign(nonce.encode()))
         await self.connect(
             [server.url],
             name=name,
@@ -79,7 +83,7 @@ class _Handshake(Client):
             **options,
         )
 
-    def take_over(self, interests: Mapping[int, Interest], owner: Owner) -> Link:
+    def take_over(self, interests: View, owner: Owner) -> Link:
         """The link, which keeps this client alive: its stream writer warns when it goes before the socket."""
         transport = self._transport
         assert isinstance(transport, TcpTransport)
@@ -138,9 +142,7 @@ class _Handshake(Client):
 class _ClientLink(Link):
     """A link and the client that opened it."""
 
-    def __init__(
-        self, client: Client, where: str, info: dict[str, Any], interests: Mapping[int, Interest], owner: Owner
-    ) -> None:
+    def __init__(self, client: Client, where: str, info: dict[str, Any], interests: View, owner: Owner) -> None:
         super().__init__(where, info, interests, owner)
         self._client = client
 
@@ -148,7 +150,7 @@ class _ClientLink(Link):
 async def open_link(
     server: Server,
     endpoint: Endpoint,
-    interests: Mapping[int, Interest],
+    interests: View,
     owner: Owner,
     *,
     name: str,

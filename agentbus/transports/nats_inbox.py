@@ -62,6 +62,7 @@ class Outcome(Enum):
     NO_RESPONDERS = "nobody answers there"
     LATE = "no answer in time"
     LOST = "the link was lost"
+    DENIED = "the broker does not allow it"
     CLOSED = "the transport was closed"
 
 
@@ -132,6 +133,9 @@ class Inbox:
     def _receive(self, subject: str, body: bytes, reply: str, headers: Headers | None) -> None:
         waiting = self._waiting.pop(subject[len(self._prefix) :], None)
         if waiting is None or waiting[0].done():
+            return
+        if headers is not None and "Agentbus-Error" in headers:
+            waiting[0].set_result(Answer(Outcome.DENIED, headers.get("Nats-Service-Error", "").encode()))
             return
         nobody = headers is not None and not body and headers.get("Status") == "503"
         waiting[0].set_result(_NOBODY if nobody else Answer(Outcome.ANSWERED, body))

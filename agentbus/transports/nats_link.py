@@ -19,11 +19,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 from ..errors import NotConnected, PayloadTooLarge
-from .nats_wire import PING, PONG, Interest, Reader, WireError
+from .nats_wire import PING, PONG, Interest, Reader, View, WireError
 
 PING_INTERVAL_S = 1.0
 SILENT_PINGS = 2
@@ -66,7 +65,7 @@ class Link(asyncio.Protocol):
         written: bytes handed to the socket.
     """
 
-    def __init__(self, where: str, info: dict[str, Any], interests: Mapping[int, Interest], owner: Owner) -> None:
+    def __init__(self, where: str, info: dict[str, Any], interests: View, owner: Owner) -> None:
         self.where = where
         self.info = info
         self.alive = True
@@ -82,6 +81,7 @@ class Link(asyncio.Protocol):
         self._pings: deque[tuple[asyncio.Future[None], float]] = deque()
         self._turn: list[bytes] = []
         self._turn_size = 0
+        self._held: list[bytes] | None = None
         self._in_turn = False
         self._crowded = False
         self._heard = True
@@ -134,8 +134,21 @@ class Link(asyncio.Protocol):
         wire = self._wire
         if wire is None or not self.alive:
             return
+        if self._held is not None:
+            self._held.append(data)
+            return
         wire.write(data)
         self.written += len(data)
+
+    def hold(self) -> None:
+        """Writes nothing until `release`."""
+        self._held = []
+
+    def release(self) -> None:
+        """Writes what was held, in order."""
+        held, self._held = self._held, None
+        if held:
+            self._write(b"".join(held))
 
     def check_room(self) -> None:
         """Raises `NotConnected` when so much waits for the socket that nothing but control lines is taken."""

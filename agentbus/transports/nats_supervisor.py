@@ -18,11 +18,12 @@ from typing import Any
 from ..errors import AgentBusError, Closed, ConfigurationError, NotConnected, Unauthorized
 from ..transport import LinkState, LinkWatcher
 from .nats_endpoint import Endpoint, servers
+from .nats_handover import LINGER_S, ROUND_TRIP_S, Handover
 from .nats_handshake import SERVER_FLOOR, TlsRefused, open_link, version_of
 from .nats_interests import Interests, NatsSubscription
 from .nats_link import Link
 from .nats_statistics import FaultLog
-from .nats_wire import Interest
+from .nats_wire import Interest, View
 
 FIRST_PAUSE_S = 0.25
 """Seconds: the first reconnect attempt comes at a random moment within it; the span doubles with each attempt."""
@@ -38,6 +39,8 @@ class Supervisor:
 
     Attributes:
         link: what may be sent on; None while there is none.
+        leaving: the one before it, after a handover, for answers to what it brought; None when it is gone.
+        handover: the latest, while `leaving` is there.
         state: where it stands.
         max_payload: bytes, as the latest server said.
         messages: received by links that are gone.
@@ -58,8 +61,12 @@ class Supervisor:
         log: Any,
         up: Callable[[], None],
         down: Callable[[], None],
+        said: Callable[[str], None],
+        typed: bool,
     ) -> None:
         self.link: Link | None = None
+        self.leaving: Link | None = None
+        self.handover: Handover | None = None
         self.state = LinkState.CONNECTING
         self.max_payload = 1 << 20
         self.messages = self.octets = self.written = self.links = 0
@@ -72,6 +79,11 @@ class Supervisor:
         self._log = log
         self._up = up
         self._down = down
+        self._said = said
+        self._typed = typed
+        self._refusal: Unauthorized | None = None
+        self._renewing = asyncio.Lock()
+        self._lingering: asyncio.Task[None] | None = None
         self._watcher: LinkWatcher | None = None
         self._context: ssl.SSLContext | None = None
         self._connected = asyncio.Event()
@@ -114,6 +126,7 @@ class Supervisor:
         link = self._interests.link
         try:
             await self._end_task()
+            await self._end_lingering()
             if link is not None:
                 await link.close(timeout_s)
         finally:
@@ -154,6 +167,8 @@ class Supervisor:
             return Closed("the transport has been closed")
         if self._task is None:
             return NotConnected("the transport is not connected: await connect() first")
+        if self._typed and self._refusal is not None:
+            return Unauthorized(f"no link to the broker, which refuses this identity: {self._refusal}")
         return NotConnected(f"no link to the broker now, and a new one is being tried ({self._faults.last})")
 
     async def _supervise(self) -> None:
@@ -167,12 +182,14 @@ class Supervisor:
                 try:
                     link = await self._open(min(ATTEMPT_S + attempt / 2, LONGEST_ATTEMPT_S))
                 except Unauthorized as error:
+                    self._refusal = error
                     self._faults.note("unauthorized", str(error))
                 except AgentBusError as error:
                     self._faults.note("reconnect", str(error))
                 except Exception as error:
                     self._faults.note("reconnect", f"reconnecting raised {type(error).__name__}", error=error)
                 else:
+                    self._refusal = None
                     self._adopt(link)
                 attempt += 1
 
@@ -180,8 +197,65 @@ class Supervisor:
         """Full jitter: anything up to a bound that doubles with each attempt."""
         return self._rng.uniform(0.0, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(attempt, 10)))
 
-    async def _open(self, timeout_s: float) -> Link:
+    async def renew(self, timeout_s: float) -> None:
+        """Connects anew, with what `resolve` says now, before the present link is left: no message is lost by it, none
+        comes twice. Without a link nothing is done: the one that is being tried asks `resolve`, too.
+
+        Raises:
+            NotConnected, Unauthorized: there is no second link. The present one stays.
+            Closed: meanwhile the transport was.
+        """
+        async with self._renewing:
+            old = self.link
+            if old is None:
+                return
+            await self._end_lingering()
+            handover = Handover(self._interests.table, self.receiver_failed)
+            link = await self._open(timeout_s, handover)
+            if self.link is not old or not link.alive:
+                link.abandon()
+                raise self.no_link() if self._closed() else NotConnected("the link was lost while another was opened")
+            await self._change(old, link, handover)
+            self._lingering = asyncio.get_running_loop().create_task(self._linger(), name=f"nats-leaving:{self._name}")
+
+    async def _change(self, old: Link, link: Link, handover: Handover) -> None:
+        """From now on the new link; the old one brings what it has first."""
+        link.hold()
+        self._adopt(link, quietly=True)
+        self._interests.link, self._interests.other = link, None
+        self.leaving, self.handover = old, handover
+        old.reader.listen(handover.old)
+        try:
+            async with asyncio.timeout(ROUND_TRIP_S):
+                old.post(self._interests.ends())
+                await old.ping()
+        except (NotConnected, TimeoutError) as error:
+            self._faults.note("handover", f"the old link to {old.where} did not end in order: {error}")
+        finally:
+            handover.release()
+            link.release()
+
+    async def _linger(self) -> None:
+        old = self.leaving
+        try:
+            await asyncio.sleep(LINGER_S)
+        finally:
+            self.leaving = self.handover = None
+            if self.link is not None:
+                self.link.reader.listen(self._interests.table)
+            if old is not None:
+                self._retain(old)
+                old.abandon()
+
+    async def _end_lingering(self) -> None:
+        task, self._lingering = self._lingering, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait((task,))
+
+    async def _open(self, timeout_s: float, handover: Handover | None = None) -> Link:
         """A link on which every subscription is in place, to whichever server takes us first."""
+        view: View = self._interests.table if handover is None else handover.new
         endpoint = await self._endpoint(timeout_s)
         found = list(servers(endpoint))
         self._rng.shuffle(found)
@@ -193,9 +267,9 @@ class Supervisor:
                 context = self._context = self._context or ssl.create_default_context()
             try:
                 link = await open_link(
-                    server, endpoint, self._interests.table, self, name=self._name, context=context, timeout_s=timeout_s
+                    server, endpoint, view, self, name=self._name, context=context, timeout_s=timeout_s
                 )
-                await self._restore(link, timeout_s)
+                await self._restore(link, timeout_s, beside=handover is not None)
                 return link
             except (NotConnected, Unauthorized) as error:
                 refusals.append(error)
@@ -212,22 +286,29 @@ class Supervisor:
         except TimeoutError:
             raise NotConnected(f"resolve() did not return an endpoint within {timeout_s:g} s") from None
 
-    async def _restore(self, link: Link, timeout_s: float) -> None:
-        """Subscribes to everything on a new link, and waits until the server has seen it."""
-        self._interests.link = link
+    async def _restore(self, link: Link, timeout_s: float, *, beside: bool) -> None:
+        """Subscribes to everything on a new link, and waits until the server has seen it. `beside`: the present link
+        stays what changes are written to first."""
+        if beside:
+            self._interests.other = link
+        else:
+            self._interests.link = link
         try:
             link.post(self._interests.lines())
             async with asyncio.timeout(timeout_s):
                 await link.ping()
         except BaseException as error:
-            self._interests.link = None
+            if beside:
+                self._interests.other = None
+            else:
+                self._interests.link = None
             link.abandon()
             if isinstance(error, TimeoutError):
                 raise NotConnected(f"{link.where} did not take the subscriptions within {timeout_s:g} s") from None
             raise
 
-    def _adopt(self, link: Link) -> None:
-        """From now on this is the link."""
+    def _adopt(self, link: Link, *, quietly: bool = False) -> None:
+        """From now on this is the link. `quietly`: in place of one that is up, so that nothing has to begin anew."""
         if self._closed():
             link.abandon()
             return
@@ -243,6 +324,8 @@ class Supervisor:
             self._log.warning("nats_server_too_old", version=version, needed="2.14", where=link.where)
         self._log.info("nats_connected", where=link.where, version=version, reconnects=self.links - 1)
         self._connected.set()
+        if quietly:
+            return
         self._up()
         self._tell(LinkState.CONNECTED, f"connected to {link.where}")
 
@@ -265,9 +348,13 @@ class Supervisor:
 
     def link_lost(self, link: Link, reason: str) -> None:
         """`Owner.link_lost`."""
+        if link is self.leaving:
+            return  # it ends by itself, or its time is over: retained when it has
         self._retain(link)
         if self._interests.link is link:
             self._interests.link = None
+        if self._interests.other is link:
+            self._interests.other = None
         if self.link is not link:
             return
         self.link = None
@@ -282,6 +369,8 @@ class Supervisor:
         """`Owner.server_error`."""
         denied = text.lower().startswith("permissions violation")
         self._faults.note("permission" if denied else "server", f"the server says: {text}")
+        if denied:
+            self._said(text)
 
     def receiver_failed(self, interest: Interest, error: Exception) -> None:
         """`Owner.receiver_failed`."""

@@ -50,6 +50,12 @@ class Interest:
         self.receiver = receiver
 
 
+class View(Protocol):
+    """Subscriptions, by number."""
+
+    def get(self, number: int, /) -> Interest | None: ...
+
+
 class Events(Protocol):
     """Who is told of all that is not a message. Called synchronously, in the stream's order."""
 
@@ -97,7 +103,7 @@ class Reader:
         "octets",
     )
 
-    def __init__(self, interests: Mapping[int, Interest], events: Events) -> None:
+    def __init__(self, interests: View, events: Events) -> None:
         self.messages = 0
         self.octets = 0
         self._interests = interests
@@ -107,6 +113,10 @@ class Reader:
         self._need = 0
         self._lines: dict[bytes, _Arguments] = {}
         self._subjects: dict[bytes, str] = {}
+
+    def listen(self, interests: View) -> None:
+        """From the next bytes on, calls the receivers of these."""
+        self._interests = interests
 
     def feed(self, data: bytes) -> None:
         """Takes the next bytes of the stream. Raises `WireError`."""

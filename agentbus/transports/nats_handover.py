@@ -1,0 +1,106 @@
+"""Two links of one transport for a moment, so that neither a message is lost nor one comes twice, nor out of order.
+
+The new link subscribes to everything while the old one still hears. What comes on the new one is held until the old
+one has unsubscribed and brought all that the server had for it; then what came on both is told once. What is sent goes
+to the new link, and is held likewise until the server has taken all that went by the old one.
+
+The broker lets an answer go only by the connection that brought the request, so the old link stays for a while, for
+the answers to what it brought.
+
+Invariants: what is held is bounded by one round trip of the old link, `ROUND_TRIP_S` at most; per link the order stays.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from ..transport import Headers
+from .nats_interests import NatsSubscription
+from .nats_wire import Interest, View
+
+ROUND_TRIP_S = 2.0
+"""Seconds that the old link is waited for."""
+LINGER_S = 10.0
+"""Seconds that the old link stays for answers."""
+MOST_ASKED = 65536
+
+_Key = tuple[int, str, bytes, str]
+_Held = tuple[int, str, bytes, str, Headers | None]
+
+
+class Handover:
+    """From one link to the next.
+
+    Args:
+        table: the transport's subscriptions, by number.
+        failed: told of a receiver that raised.
+    """
+
+    def __init__(self, table: Mapping[int, NatsSubscription], failed: Callable[[Interest, Exception], None]) -> None:
+        self._table = table
+        self._failed = failed
+        self._seen: Counter[_Key] = Counter()
+        self._held: list[_Held] | None = []
+        self._asked: set[str] = set()
+        self.old: View = _Tapped(table, self._came_by_old)
+        self.new: View = _Tapped(table, self._came_by_new)
+
+    def release(self) -> None:
+        """The old link has brought all it had: tells what was held, but for what the old one brought too."""
+        held, self._held = self._held or [], None
+        for number, subject, body, reply, headers in held:
+            interest = self._table.get(number)
+            if interest is None:
+                continue
+            key = (number, subject, body, reply)
+            if not interest.queue and self._seen[key] > 0:
+                self._seen[key] -= 1
+                continue
+            self._note(reply)
+            try:
+                interest.receiver(subject, body, reply, headers)
+            except Exception as error:
+                self._failed(interest, error)
+        self._seen.clear()
+
+    def by_old(self, reply: str) -> bool:
+        """Whether an answer to `reply` has to go by the old link: no request with it has come by the new one."""
+        return reply not in self._asked
+
+    def _came_by_old(self, number: int, subject: str, body: bytes, reply: str, headers: Headers | None) -> None:
+        interest = self._table[number]
+        if not interest.queue and self._held is not None:
+            self._seen[number, subject, body, reply] += 1
+        interest.receiver(subject, body, reply, headers)
+
+    def _came_by_new(self, number: int, subject: str, body: bytes, reply: str, headers: Headers | None) -> None:
+        if self._held is not None:
+            self._held.append((number, subject, body, reply, headers))
+            return
+        self._note(reply)
+        self._table[number].receiver(subject, body, reply, headers)
+
+    def _note(self, reply: str) -> None:
+        if reply and len(self._asked) < MOST_ASKED:
+            self._asked.add(reply)
+
+
+class _Tapped:
+    """The subscriptions as one link's reader sees them for the time being."""
+
+    __slots__ = ("_table", "_take")
+
+    def __init__(
+        self,
+        table: Mapping[int, NatsSubscription],
+        take: Callable[[int, str, bytes, str, Headers | None], None],
+    ) -> None:
+        self._table = table
+        self._take = take
+
+    def get(self, number: int) -> Interest | None:
+        if number not in self._table:
+            return None
+        take = self._take
+        return Interest(lambda subject, body, reply, headers: take(number, subject, body, reply, headers))
