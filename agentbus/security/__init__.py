@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from .credentials import Credentials, RealmFile
 from .enrolling import Issuers, signed_enrolment, verified_enrolment
+from .identity import Identity
 from .keys import KeyPair, Kind, key_of, public_nkey, verified
 from .model import Enrolment
 
 __all__ = [
     "Credentials",
     "Enrolment",
+    "Identity",
     "Issuers",
     "KeyPair",
     "Kind",

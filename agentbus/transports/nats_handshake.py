@@ -12,6 +12,7 @@ import asyncio
 import importlib.metadata
 import ssl
 from base64 import b64encode
+from collections.abc import Callable
 from typing import Any
 
 from nats import errors as nats_errors
@@ -42,6 +43,11 @@ def version_of(text: str) -> tuple[int, ...]:
     return tuple(map(int, head)) if len(head) == 2 and all(part.isdigit() for part in head) else ()
 
 
+def _signing(sign: Callable[[bytes], bytes]) -> Callable[[str], bytes]:
+    """As nats-py wants to have a server's nonce signed."""
+    return lambda nonce: b64encode(sign(nonce.encode()))
+
+
 def check_client(version: str) -> None:
     """Raises `ConfigurationError` when this nats-py is too old."""
     if version_of(version) < CLIENT_FLOOR:
@@ -70,10 +76,9 @@ class _Handshake(Client):
             "tls_hostname": endpoint.tls_hostname or None,
             "tls_handshake_first": endpoint.tls_first,
         }
-        sign = endpoint.sign
-        if endpoint.jwt and sign is not None:
+        if endpoint.jwt and endpoint.sign is not None:
             options["user_jwt_cb"] = endpoint.jwt.encode
-            options["signature_cb"] = lambda nonce: b64encode(sign(nonce.encode()))
+            options["signature_cb"] = _signing(endpoint.sign)
         await self.connect(
             [server.url],
             name=name,

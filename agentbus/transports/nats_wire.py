@@ -10,7 +10,6 @@ Reference: https://docs.nats.io/reference/reference-protocols/nats-protocol and 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Protocol
 
 from ..errors import ConfigurationError, SubjectError

@@ -137,7 +137,15 @@ def user_claims(user: str, name: str, account: str, expires_s: int, tags: Sequen
 
 def system_user_claims(user: str, name: str, expires_s: int) -> dict[str, Any]:
     """Of a user of the system account, signed by that account's own key: it has no limits of its own."""
-    nats = {"type": "user", "version": _VERSION, "pub": {}, "sub": {}, "subs": -1, "data": -1, "payload": -1}
+    nats: dict[str, Any] = {
+        "type": "user",
+        "version": _VERSION,
+        "pub": {},
+        "sub": {},
+        "subs": -1,
+        "data": -1,
+        "payload": -1,
+    }
     return {"name": name, "sub": user, "nats": nats, "exp": expires_s}
 
 

@@ -6,7 +6,6 @@ sees and the enrolment that other nodes see say the same key, name, role and end
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ...errors import ConfigurationError

@@ -37,7 +37,7 @@ class Permissions:
     """What the users of one role may do.
 
     Attributes:
-        publish, subscribe: patterns. "subject queue" allows the subscription in that queue group only.
+        publish, subscribe: patterns. No queue groups: beside a template variable nats-server drops them.
         answers_s: seconds in which a request that came may be answered where it says; 0: no answers.
         subscriptions: how many a connection may have; -1 for no limit.
     """
@@ -83,7 +83,10 @@ class Layout:
     def streams(self) -> dict[str, tuple[str, ...]]:
         """Every stream of the realm, to what agents may store in it."""
         realm = self.realm
-        found = {f"agentbus_{realm}_log": (f"{realm}.log.>",), f"agentbus_{realm}_dead": (f"{realm}.dead.>",)}
+        found: dict[str, tuple[str, ...]] = {
+            f"agentbus_{realm}_log": (f"{realm}.log.>",),
+            f"agentbus_{realm}_dead": (f"{realm}.dead.>",),
+        }
         for job in self.jobs:
             root = f"{realm}.shard.{job}"
             found[f"agentbus_{realm}_shard_{job}_in"] = (f"{root}.in.*",)
@@ -116,17 +119,17 @@ def permissions(layout: Layout) -> dict[str, Permissions]:
                 *present,
                 *heard,
                 f"{realm}.to.{AGENT}.*",
-                f"{realm}.any.* any",
+                f"{realm}.any.*",
                 f"{realm}.all.*",
                 f"{realm}.call.*",
             ),
             answers_s=answers,
         ),
         "observer": Permissions(publish=(enrol, *present), subscribe=(inbox, *present, *heard), answers_s=answers),
-        "joiner": Permissions(publish=(enrol,), subscribe=(inbox,), subscriptions=64),
+        "joiner": Permissions(publish=(enrol,), subscribe=(inbox, *present), answers_s=1.0, subscriptions=64),
         "enroller": Permissions(
             publish=(*heard, *_streams(every, ("STREAM.INFO.{s}",), _MAKE)),
-            subscribe=(inbox, *present, f"{realm}.to.{AGENT}.*", f"{enrol} any", f"{realm}.all.{ENROL_TYPE}"),
+            subscribe=(inbox, *present, f"{realm}.to.{AGENT}.*", enrol, f"{realm}.all.{ENROL_TYPE}"),
             answers_s=answers,
         ),
         "operator": Permissions(

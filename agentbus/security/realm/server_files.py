@@ -2,7 +2,7 @@
 
 Invariant: no key is in a configuration; the JWTs in it are public.
 
-Reference: NATS documentation, "Decentralized JWT authentication", "TLS handshake first", "NATS account server resolvers".
+Reference: NATS documentation, "Decentralized JWT authentication", "TLS", "Resolvers".
 """
 
 from __future__ import annotations
