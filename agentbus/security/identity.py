@@ -10,7 +10,6 @@ typed error that says how to go on.
 
 from __future__ import annotations
 
-import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +20,7 @@ from ..speaking import Speaker
 from ..transports.nats import Endpoint, NatsTransport
 from .credentials import Credentials
 from .renewing import Renewal, RenewalConfig
+from .trust import trusting
 
 MAKERS = ("enroller", "operator")
 """The roles that make streams."""
@@ -86,7 +86,7 @@ class Identity:
         self._transport = NatsTransport(
             url or self.credentials.realm.url,
             name=self.node,
-            tls=_context(self.credentials),
+            tls=trusting(self.credentials.realm),
             inbox_prefix=f"{self.realm}.in.{self.node}",
             resolve=lambda: self._endpoint(url),
             restricted=True,
@@ -133,16 +133,6 @@ class Identity:
             url=url or held.realm.url,
             jwt=held.jwt,
             sign=held.pair.sign,
-            tls=_context(held),
+            tls=trusting(held.realm),
             tls_first=held.realm.tls_first,
         )
-
-
-def _context(held: Credentials) -> ssl.SSLContext:
-    """Trusts the realm's authority only, or the system's where the realm has none. Raises `ConfigurationError`."""
-    try:
-        context = ssl.create_default_context(cadata=held.realm.ca or None)
-    except ssl.SSLError:
-        raise ConfigurationError("the realm's certificate authority is no certificate: PEM is expected") from None
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    return context
