@@ -143,9 +143,9 @@ class Renewal:
     async def end(self) -> None:
         """Ends."""
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.wait((task,))
+        while task is not None and not task.done():
+            task.cancel()  # more than once: on Python 3.11 `asyncio.wait_for`, in nats-py, can swallow a cancellation
+            await asyncio.wait((task,), timeout=0.05)
 
     def due_s(self) -> float:
         """When to ask, seconds since 1970."""

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 
-from ..errors import Closed, NotConnected, StorageFailed
+from ..errors import Closed, NotConnected, StorageFailed, Unauthorized
 from ..subjects import check_name, check_subject, matches
 from ..transport import (
     ConsumerSpec,
@@ -151,6 +151,12 @@ class NatsTransport:
     def connected(self) -> bool:
         """See `Transport.connected`."""
         return self._links.link is not None
+
+    @property
+    def refusal(self) -> Unauthorized | None:
+        """Why there is no link, where the broker refuses this identity; None otherwise."""
+        error = None if self.connected else self._links.no_link()
+        return error if isinstance(error, Unauthorized) else None
 
     @property
     def congested(self) -> bool:

@@ -211,10 +211,15 @@ class Supervisor:
                 return
             await self._end_lingering()
             handover = Handover(self._interests.table, self.receiver_failed)
-            link = await self._open(timeout_s, handover)
-            if self.link is not old or not link.alive:
-                link.abandon()
-                raise self.no_link() if self._closed() else NotConnected("the link was lost while another was opened")
+            old.reader.listen(handover.old)  # before the new link hears anything: what comes twice has to be known
+            try:
+                link = await self._open(timeout_s, handover)
+                if self.link is not old or not link.alive:
+                    link.abandon()
+                    raise self.no_link() if self._closed() else NotConnected("the link was lost while another opened")
+            except BaseException:
+                old.reader.listen(self._interests.table)
+                raise
             await self._change(old, link, handover)
             self._lingering = asyncio.get_running_loop().create_task(self._linger(), name=f"nats-leaving:{self._name}")
 
@@ -224,7 +229,6 @@ class Supervisor:
         self._adopt(link, quietly=True)
         self._interests.link, self._interests.other = link, None
         self.leaving, self.handover = old, handover
-        old.reader.listen(handover.old)
         try:
             async with asyncio.timeout(ROUND_TRIP_S):
                 old.post(self._interests.ends())

@@ -237,7 +237,14 @@ async def test_it_writes_nowhere_that_is_not_its_own(worlds: object, role: str) 
             "$SYS.REQ.SERVER.PING", "_INBOX.anybody", "other.ev.x", "plant.new.x",
         ]  # fmt: skip
         if role == "observer":
-            subjects += ["plant.ev.x", "plant.to.keeper.x", "plant.log.x", "plant.dead.x", "plant.call.x", "plant.any.x"]
+            subjects += [
+                "plant.ev.x",
+                "plant.to.keeper.x",
+                "plant.log.x",
+                "plant.dead.x",
+                "plant.call.x",
+                "plant.any.x",
+            ]
         for subject in subjects:
             assert await spy.denied(subject), f"{role} sends to {subject}"
         with pytest.raises((Unauthorized, StorageFailed)):
