@@ -22,7 +22,7 @@ def serve_secure(arguments: Namespace) -> int:
         raise UsageError("--secure knows no password: its configuration is a file in the realm that it makes")
     from agentbus.transports.server_config import server_folder
 
-    folder = arguments.data.absolute() if arguments.data else server_folder("secure")
+    folder = arguments.data or server_folder("secure")
     asyncio.run(_serve(arguments, _realm(arguments, folder)))
     return 0
 

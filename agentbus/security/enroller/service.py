@@ -39,7 +39,7 @@ class Enroller(Agent):
         folder: the realm's ``enroller/``. It is read anew for each request, so that a revocation counts at once.
         admissions: forms of admission, beside renewal. By default the join key in the folder.
         valid_s: seconds that what it issues is valid.
-        streams: the limits of the realm's streams.
+        streams: the limits of the realm's streams; by default with three copies where there are servers enough.
         clock: seconds since 1970.
     """
 
@@ -57,8 +57,8 @@ class Enroller(Agent):
     ) -> None:
         self._folder = Path(folder)
         self._clock = clock
-        self._limits = streams or StreamLimits()
         self._state = read_state(self._folder)
+        self._limits = streams or StreamLimits(replicas=3 if self._state.servers >= 3 else 1)
         forms: Sequence[Admission] = admissions if admissions is not None else (JoinKey(self._join_key()),)
         renewal = StillEnrolled(self._issuers, self._state.public.realm, self._void)
         self._desk = Desk(
