@@ -276,3 +276,21 @@ async def test_a_node_that_hosts_what_it_may_not_says_so_at_its_start(world: Wor
     with pytest.raises(Unauthorized, match=r"may not listen to 'plant\.to\.teller"):
         async with world.node("vault", {"teller": Teller()}, names=("another",)):
             pass
+
+
+async def test_names_keep_their_case(world: World) -> None:
+    agents = {"Teller_A-1": Teller(), "teller": Teller()}
+    async with (
+        world.enroller(),
+        world.node("Vault_1", agents, names=("Teller_A-1", "teller")),
+        world.node("guest") as guest,
+    ):
+        for name in agents:
+            assert (await guest.request(StringValue(value=name), StringValue, to=name)).value == name
+
+
+async def test_two_agents_of_one_node_both_answer_who_asks_all(world: World) -> None:
+    agents = {"a": Teller(), "b": Teller()}
+    async with world.enroller(), world.node("vault", agents, names=("a", "b")), world.node("guest") as guest:
+        replies = await guest.gather(StringValue(value="?"), StringValue, at_most=2, timeout_s=2.0)
+        assert sorted(reply.sender for reply in replies) == ["a", "b"]

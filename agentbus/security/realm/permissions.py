@@ -21,7 +21,7 @@ from ...subjects import check_name
 
 NODE = "{{name()}}"
 AGENT = "{{tag(agent)}}"
-ANSWERS_S = 300.0
+ANSWERS_S = 120.0
 ENROL_TYPE = "agentbus-wire-v1-EnrolmentRequest"
 """The type, as it stands in a subject, of a request to be enrolled."""
 ROLES = ("agent", "enroller", "joiner", "observer", "operator")
