@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from .errors import ConfigurationError
 from .speaking import Speaker
 from .transport import Transport
 
@@ -32,3 +33,13 @@ class NodeIdentity(Protocol):
     async def end(self) -> None:
         """The node stops."""
         ...
+
+
+def whose(identity: NodeIdentity | None, realm: str | None, name: str | None) -> tuple[str, str | None]:
+    """A node's realm and name: its identity's, if it has one. Raises `ConfigurationError` when it is given others."""
+    if identity is None:
+        return realm or "default", name
+    if realm not in (None, identity.realm) or name not in (None, identity.node):
+        who = f"node {identity.node!r} of realm {identity.realm!r}"
+        raise ConfigurationError(f"this identity is that of {who}: leave realm= and name= away")
+    return identity.realm, identity.node

@@ -33,7 +33,7 @@ from .errors import (
     NotConnected,
     Unauthorized,
 )
-from .identity import NodeIdentity
+from .identity import NodeIdentity, whose
 from .messages import EPOCH_CHANCE_BITS, AgentFailed, full_name
 from .middleware import Middleware
 from .peers import PeerProvider, PeerView
@@ -101,14 +101,9 @@ class Node(Speaker):
     ) -> None:
         if url is not None and transport is not None:
             raise ConfigurationError("Node takes a url or a transport, not both")
-        if identity is not None:
-            if transport is not None:
-                raise ConfigurationError("Node takes an identity, which connects by itself, or a transport, not both")
-            if realm not in (None, identity.realm) or name not in (None, identity.node):
-                who = f"node {identity.node!r} of realm {identity.realm!r}"
-                raise ConfigurationError(f"this identity is that of {who}: leave realm= and name= away")
-            realm, name = identity.realm, identity.node
-        realm = "default" if realm is None else realm
+        if identity is not None and transport is not None:
+            raise ConfigurationError("Node takes an identity, which connects by itself, or a transport, not both")
+        realm, name = whose(identity, realm, name)
         self._identity = identity
         self._random = random.Random(seed)
         self._seed = self._random.getrandbits(64)

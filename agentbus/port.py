@@ -36,6 +36,7 @@ MAX_LANES = 1024
 """Lanes a port keeps; more subjects than that are forgotten and made again."""
 MAX_DEADLINE_MS = 0xFFFFFFFF
 
+
 @runtime_checkable
 class Refusing(Protocol):
     """A transport whose broker may refuse who it connects as."""

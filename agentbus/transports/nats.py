@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import structlog
 
 from ..errors import Closed, NotConnected, StorageFailed, Unauthorized
-from ..subjects import check_name, check_subject, matches
+from ..subjects import check_name, check_subject
 from ..transport import (
     ConsumerSpec,
     Consumption,
@@ -41,7 +41,7 @@ from .nats_endpoint import Endpoint, servers
 from .nats_follower import NatsFollowing
 from .nats_interests import Interests, NatsSubscription
 from .nats_jetstream import JetStream
-from .nats_link import Link, too_large
+from .nats_link import too_large
 from .nats_reading import Reading
 from .nats_statistics import FaultLog, NatsStatistics
 from .nats_storing import Storing
@@ -111,7 +111,7 @@ class NatsTransport:
         self._faults = FaultLog(log)
         self._interests = Interests()
         self._heads: dict[str, bytes] = {}
-        self._denials = Denials(self._answer)
+        self._denials = Denials(self._interests, lambda interest, error: self._links.receiver_failed(interest, error))
         self._restricted = restricted
         self._makes_streams = makes_streams
         self._sent = 0
@@ -128,8 +128,7 @@ class NatsTransport:
             log=log,
             up=self._link_up,
             down=self._link_down,
-            said=self._said,
-            typed=restricted,
+            denials=self._denials if restricted else None,
         )
         self._stream = JetStream(self)
         self._storing = Storing(self._stream)
@@ -241,7 +240,7 @@ class NatsTransport:
         if self._restricted:
             if reply:
                 self._denials.asked(subject, reply)
-            link = self._way(subject, link)
+            link = self._links.way(subject, link)
         head = self._heads.get(subject) or self._head(subject)
         size = len(body)
         answer = b"%b " % checked_subject(reply) if reply else b""
@@ -399,26 +398,6 @@ class NatsTransport:
     def note(self, kind: str, text: str, *, error: BaseException | None = None) -> None:
         """Counts and logs a fault."""
         self._faults.note(kind, text, error=error)
-
-    def _way(self, subject: str, link: Link) -> Link:
-        """The link to send by: after a handover, answers to what came by the old link go by it."""
-        leaving, handover = self._links.leaving, self._links.handover
-        if leaving is None or handover is None or not leaving.alive or ".in." not in subject:
-            return link
-        return leaving if handover.by_old(subject) else link
-
-    def _said(self, text: str) -> None:
-        if self._restricted:
-            self._denials.said(text)
-
-    def _answer(self, reply: str, headers: Headers) -> None:
-        """Hands what stands for an answer to whoever waits for it."""
-        for interest in list(self._interests.table.values()):
-            if matches(interest.subject, reply):
-                try:
-                    interest.receiver(reply, b"", "", headers)
-                except Exception as error:
-                    self._links.receiver_failed(interest, error)
 
     def _head(self, subject: str) -> bytes:
         """``PUB subject`` and a blank, checked once and remembered."""

@@ -14,7 +14,10 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 
 from ..errors import Unauthorized
+from ..subjects import matches
 from ..transport import Headers
+from .nats_interests import Interests
+from .nats_wire import Interest
 
 SUBJECTS = 1024
 REPLIES = 64
@@ -28,13 +31,15 @@ class Denials:
     """Of one transport.
 
     Args:
-        answer: hands an answer to the receiver of a reply subject.
+        interests: the transport's subscriptions.
+        failed: told of a receiver that raised.
     """
 
-    __slots__ = ("_answer", "_asked", "_refused")
+    __slots__ = ("_asked", "_failed", "_interests", "_refused")
 
-    def __init__(self, answer: Callable[[str, Headers], None]) -> None:
-        self._answer = answer
+    def __init__(self, interests: Interests, failed: Callable[[Interest, Exception], None]) -> None:
+        self._interests = interests
+        self._failed = failed
         self._asked: OrderedDict[str, deque[str]] = OrderedDict()
         self._refused: deque[str] = deque(maxlen=REFUSED)
 
@@ -65,6 +70,15 @@ class Denials:
         }
         for reply in self._asked.pop(subject, ()):
             self._answer(reply, headers)
+
+    def _answer(self, reply: str, headers: Headers) -> None:
+        """Hands what stands for an answer to whoever waits for it."""
+        for interest in list(self._interests.table.values()):
+            if matches(interest.subject, reply):
+                try:
+                    interest.receiver(reply, b"", "", headers)
+                except Exception as error:
+                    self._failed(interest, error)
 
     def check(self) -> None:
         """Raises `Unauthorized` for the subscriptions that were refused since it was last called."""

@@ -7,7 +7,9 @@ to the new link, and is held likewise until the server has taken all that went b
 The broker lets an answer go only by the connection that brought the request, so the old link stays for a while, for
 the answers to what it brought.
 
-Invariants: what is held is bounded by one round trip of the old link, `ROUND_TRIP_S` at most; per link the order stays.
+Invariants: what is held is bounded by one round trip of the old link, `ROUND_TRIP_S` at most. The order stays but
+within a queue group, whose messages under way just then come by either link; and no two come for one unless all their
+bytes are equal, which those of two frames never are.
 """
 
 from __future__ import annotations
@@ -45,6 +47,10 @@ class Handover:
         self._asked: set[str] = set()
         self.old: View = _Tapped(table, self._came_by_old)
         self.new: View = _Tapped(table, self._came_by_new)
+
+    def begin(self) -> None:
+        """The new link subscribes now: what has come by the old one alone does not count."""
+        self._seen.clear()
 
     def release(self) -> None:
         """The old link has brought all it had: tells what was held, but for what the old one brought too."""

@@ -17,6 +17,7 @@ from typing import Any
 
 from ..errors import AgentBusError, Closed, ConfigurationError, NotConnected, Unauthorized
 from ..transport import LinkState, LinkWatcher
+from .nats_denials import Denials
 from .nats_endpoint import Endpoint, servers
 from .nats_handover import LINGER_S, ROUND_TRIP_S, Handover
 from .nats_handshake import SERVER_FLOOR, TlsRefused, open_link, version_of
@@ -61,8 +62,7 @@ class Supervisor:
         log: Any,
         up: Callable[[], None],
         down: Callable[[], None],
-        said: Callable[[str], None],
-        typed: bool,
+        denials: Denials | None,
     ) -> None:
         self.link: Link | None = None
         self.leaving: Link | None = None
@@ -79,8 +79,7 @@ class Supervisor:
         self._log = log
         self._up = up
         self._down = down
-        self._said = said
-        self._typed = typed
+        self._denials = denials
         self._refusal: Unauthorized | None = None
         self._renewing = asyncio.Lock()
         self._lingering: asyncio.Task[None] | None = None
@@ -161,13 +160,20 @@ class Supervisor:
         if self.link is None:
             raise self.no_link()
 
+    def way(self, subject: str, link: Link) -> Link:
+        """The link to send by: after a handover, answers to what came by the old link go by it."""
+        leaving, handover = self.leaving, self.handover
+        if leaving is None or handover is None or not leaving.alive or ".in." not in subject:
+            return link
+        return leaving if handover.by_old(subject) else link
+
     def no_link(self) -> AgentBusError:
         """The error for whoever wants to send now."""
         if self._closed():
             return Closed("the transport has been closed")
         if self._task is None:
             return NotConnected("the transport is not connected: await connect() first")
-        if self._typed and self._refusal is not None:
+        if self._denials is not None and self._refusal is not None:
             return Unauthorized(f"no link to the broker, which refuses this identity: {self._refusal}")
         return NotConnected(f"no link to the broker now, and a new one is being tried ({self._faults.last})")
 
@@ -273,7 +279,7 @@ class Supervisor:
                 link = await open_link(
                     server, endpoint, view, self, name=self._name, context=context, timeout_s=timeout_s
                 )
-                await self._restore(link, timeout_s, beside=handover is not None)
+                await self._restore(link, timeout_s, handover)
                 return link
             except (NotConnected, Unauthorized) as error:
                 refusals.append(error)
@@ -290,22 +296,23 @@ class Supervisor:
         except TimeoutError:
             raise NotConnected(f"resolve() did not return an endpoint within {timeout_s:g} s") from None
 
-    async def _restore(self, link: Link, timeout_s: float, *, beside: bool) -> None:
-        """Subscribes to everything on a new link, and waits until the server has seen it. `beside`: the present link
-        stays what changes are written to first."""
-        if beside:
-            self._interests.other = link
-        else:
+    async def _restore(self, link: Link, timeout_s: float, handover: Handover | None) -> None:
+        """Subscribes to everything on a new link, and waits until the server has seen it. In a handover the present
+        link stays what changes are written to first."""
+        if handover is None:
             self._interests.link = link
+        else:
+            self._interests.other = link
+            handover.begin()
         try:
             link.post(self._interests.lines())
             async with asyncio.timeout(timeout_s):
                 await link.ping()
         except BaseException as error:
-            if beside:
-                self._interests.other = None
-            else:
+            if handover is None:
                 self._interests.link = None
+            else:
+                self._interests.other = None
             link.abandon()
             if isinstance(error, TimeoutError):
                 raise NotConnected(f"{link.where} did not take the subscriptions within {timeout_s:g} s") from None
@@ -373,8 +380,8 @@ class Supervisor:
         """`Owner.server_error`."""
         denied = text.lower().startswith("permissions violation")
         self._faults.note("permission" if denied else "server", f"the server says: {text}")
-        if denied:
-            self._said(text)
+        if denied and self._denials is not None:
+            self._denials.said(text)
 
     def receiver_failed(self, interest: Interest, error: Exception) -> None:
         """`Owner.receiver_failed`."""

@@ -1,7 +1,7 @@
-"""Every command of the guide on identities runs, in its order, in a folder of its own; what it is said to show, it shows.
+"""Every command of the guide on identities runs, in its order, in a folder of its own, and shows what it is said to.
 
-A line that ends in ``&`` goes on in the background. Of the lines below a command each shows the beginning of a line that
-comes, however many blanks are between its words.
+A line that ends in ``&`` goes on in the background. Of the lines below a command each is a part of a line that comes,
+however many blanks are between its words.
 """
 
 from __future__ import annotations

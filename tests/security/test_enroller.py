@@ -39,11 +39,12 @@ class Office:
 
     def __init__(self, **options: Any) -> None:
         self.standing = STANDING
-        renewal = StillEnrolled(
-            lambda: self.standing.public.issuers, "plant", lambda key, at: self.standing.void(key, at)
-        )
+        renewal = StillEnrolled(lambda: self.standing.public.issuers, "plant", self._void)
         self.desk = Desk((JoinKey(SECRET), renewal), KEYS.__getitem__, **options)
         self.asked = 0
+
+    def _void(self, key: bytes, issued_s: int) -> bool:
+        return self.standing.void(key, issued_s)
 
     def wish(self, pair: KeyPair = PAIR, **other: Any) -> Wish:
         self.asked += 1
@@ -63,7 +64,9 @@ class Office:
         wish = self.wish(pair, **other)
         return self.ask(encode_request(wish, pair, JOIN_KEY, join_proof(secret, encode_wish(wish))), now_s)
 
-    def renew(self, held: Issued, pair: KeyPair = PAIR, *, former: KeyPair | None = None, now_s: float = NOW, **other: Any) -> Issued:  # fmt: skip
+    def renew(
+        self, held: Issued, pair: KeyPair = PAIR, *, former: KeyPair | None = None, now_s: float = NOW, **other: Any
+    ) -> Issued:
         wish = self.wish(pair, asked_s=int(now_s), **other)
         return self.ask(encode_request(wish, pair, RENEWAL, held.enrolment, former), now_s)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from agentbus import Agent, Node
+from agentbus.errors import AgentBusError, NotConnected
 from agentbus.security import Credentials, Identity, KeyPair
 from agentbus.security.enroller.service import Enroller
 from agentbus.security.realm.folder import ENROLLER, RealmFolder, create
@@ -94,6 +95,17 @@ class World:
     def node(self, name: str, agents: Mapping[str, Agent] | None = None, **options: Any) -> Node:
         """A node of a new identity, enrolled by hand."""
         return Node(identity=self.identity(name, **options), agents=agents or {})
+
+
+def raises(node: Node, kind: type[AgentBusError]) -> bool:
+    """Whether sending fails now, and as what it is."""
+    try:
+        node.transport.send("plant.ev.x", b"")
+    except kind:
+        return True
+    except NotConnected:
+        return False
+    return False
 
 
 Worlds = Callable[..., World]
