@@ -46,7 +46,7 @@ from .nats_reading import Reading
 from .nats_statistics import FaultLog, NatsStatistics
 from .nats_storing import Storing
 from .nats_supervisor import Supervisor
-from .nats_wire import checked_subject, encode_headers
+from .nats_wire import Interest, checked_subject, encode_headers
 
 __all__ = ["Endpoint", "NatsStatistics", "NatsTransport"]
 
@@ -111,7 +111,7 @@ class NatsTransport:
         self._faults = FaultLog(log)
         self._interests = Interests()
         self._heads: dict[str, bytes] = {}
-        self._denials = Denials(self._interests, lambda interest, error: self._links.receiver_failed(interest, error))
+        self._denials = Denials(self._interests, self._receiver_failed)
         self._restricted = restricted
         self._makes_streams = makes_streams
         self._sent = 0
@@ -398,6 +398,9 @@ class NatsTransport:
     def note(self, kind: str, text: str, *, error: BaseException | None = None) -> None:
         """Counts and logs a fault."""
         self._faults.note(kind, text, error=error)
+
+    def _receiver_failed(self, interest: Interest, error: Exception) -> None:
+        self._links.receiver_failed(interest, error)
 
     def _head(self, subject: str) -> bytes:
         """``PUB subject`` and a blank, checked once and remembered."""
