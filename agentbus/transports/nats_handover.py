@@ -1,13 +1,13 @@
 """Two links of one transport for a moment, so that neither a message is lost nor one comes twice, nor out of order.
 
 The new link subscribes to everything while the old one still hears. What comes on the new one is held until the old
-one has unsubscribed and brought all that the server had for it; then what came on both is told once. What is sent goes
-to the new link, and is held likewise until the server has taken all that went by the old one.
+one has unsubscribed, and each has brought all that the server had for it; then what came on both is told once. What is
+sent goes to the new link, and is held likewise until the server has taken all that went by the old one.
 
 The broker lets an answer go only by the connection that brought the request, so the old link stays for a while, for
 the answers to what it brought.
 
-Invariants: what is held is bounded by one round trip of the old link, `ROUND_TRIP_S` at most. The order stays but
+Invariants: what is held is bounded by a round trip of either link, `ROUND_TRIP_S` at most. The order stays but
 within a queue group, whose messages under way just then come by either link; and no two come for one unless all their
 bytes are equal, which those of two frames never are.
 """
@@ -26,6 +26,8 @@ ROUND_TRIP_S = 2.0
 LINGER_S = 10.0
 """Seconds that the old link stays for answers."""
 MOST_ASKED = 65536
+FRAME = b"\0"
+"""What a frame begins with, and no other message."""
 
 _Key = tuple[int, str, bytes, str]
 _Held = tuple[int, str, bytes, str, Headers | None]
@@ -53,22 +55,26 @@ class Handover:
         self._seen.clear()
 
     def release(self) -> None:
-        """The old link has brought all it had: tells what was held, but for what the old one brought too."""
+        """Both links have brought all they had: tells what was held, but for what the old one brought too."""
         held, self._held = self._held or [], None
         for number, subject, body, reply, headers in held:
             interest = self._table.get(number)
-            if interest is None:
-                continue
-            key = (number, subject, body, reply)
-            if not interest.queue and self._seen[key] > 0:
-                self._seen[key] -= 1
+            if interest is None or self._told(interest, (number, subject, body, reply)):
                 continue
             self._note(reply)
             try:
                 interest.receiver(subject, body, reply, headers)
             except Exception as error:
                 self._failed(interest, error)
-        self._seen.clear()
+        # Another server may bring later what the old link has brought: of frames, which are never equal, that shows.
+        self._seen = Counter({key: count for key, count in self._seen.items() if key[2][:1] == FRAME and count > 0})
+
+    def _told(self, interest: NatsSubscription, key: _Key) -> bool:
+        """Whether the old link has brought it."""
+        if interest.queue or self._seen[key] <= 0:
+            return False
+        self._seen[key] -= 1
+        return True
 
     def by_old(self, reply: str) -> bool:
         """Whether an answer to `reply` has to go by the old link: no request with it has come by the new one."""
@@ -84,8 +90,11 @@ class Handover:
         if self._held is not None:
             self._held.append((number, subject, body, reply, headers))
             return
+        interest = self._table[number]
+        if self._seen and self._told(interest, (number, subject, body, reply)):
+            return
         self._note(reply)
-        self._table[number].receiver(subject, body, reply, headers)
+        interest.receiver(subject, body, reply, headers)
 
     def _note(self, reply: str) -> None:
         if reply and len(self._asked) < MOST_ASKED:

@@ -219,7 +219,7 @@ class Supervisor:
             handover = Handover(self._interests.table, self.receiver_failed)
             old.reader.listen(handover.old)  # before the new link hears anything: what comes twice has to be known
             try:
-                link = await self._open(timeout_s, handover)
+                link = await self._open(timeout_s, handover, near=old.where)
                 if self.link is not old or not link.alive:
                     link.abandon()
                     raise self.no_link() if self._closed() else NotConnected("the link was lost while another opened")
@@ -230,7 +230,8 @@ class Supervisor:
             self._lingering = asyncio.get_running_loop().create_task(self._linger(), name=f"nats-leaving:{self._name}")
 
     async def _change(self, old: Link, link: Link, handover: Handover) -> None:
-        """From now on the new link; the old one brings what it has first."""
+        """From now on the new link; the old one brings what it has first. Then, the server having taken all of it, the
+        new one brings what both were sent."""
         link.hold()
         self._adopt(link, quietly=True)
         self._interests.link, self._interests.other = link, None
@@ -239,36 +240,42 @@ class Supervisor:
             async with asyncio.timeout(ROUND_TRIP_S):
                 old.post(self._interests.ends())
                 await old.ping()
+                link.release()
+                await link.ping()
         except (NotConnected, TimeoutError) as error:
             self._faults.note("handover", f"the old link to {old.where} did not end in order: {error}")
         finally:
-            handover.release()
             link.release()
+            handover.release()
 
     async def _linger(self) -> None:
-        old = self.leaving
-        try:
-            await asyncio.sleep(LINGER_S)
-        finally:
-            self.leaving = self.handover = None
-            if self.link is not None:
-                self.link.reader.listen(self._interests.table)
-            if old is not None:
-                self._retain(old)
-                old.abandon()
+        await asyncio.sleep(LINGER_S)
+        self._leave()
 
     async def _end_lingering(self) -> None:
         task, self._lingering = self._lingering, None
         if task is not None:
             task.cancel()
             await asyncio.wait((task,))
+        self._leave()
 
-    async def _open(self, timeout_s: float, handover: Handover | None = None) -> Link:
-        """A link on which every subscription is in place, to whichever server takes us first."""
+    def _leave(self) -> None:
+        """The old link has answered what it could."""
+        old, self.leaving, self.handover = self.leaving, None, None
+        if self.link is not None:
+            self.link.reader.listen(self._interests.table)
+        if old is not None:
+            self._retain(old)
+            old.abandon()
+
+    async def _open(self, timeout_s: float, handover: Handover | None = None, near: str = "") -> Link:
+        """A link on which every subscription is in place, to whichever server takes us first; `near` is asked first,
+        as only one and the same server knows what it has sent by both links."""
         view: View = self._interests.table if handover is None else handover.new
         endpoint = await self._endpoint(timeout_s)
         found = list(servers(endpoint))
         self._rng.shuffle(found)
+        found.sort(key=lambda server: server.where != near)
         timeout_s = max(min(1.0, timeout_s), timeout_s / len(found))
         refusals: list[NotConnected | Unauthorized] = []
         for server in found:

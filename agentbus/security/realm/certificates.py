@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +22,7 @@ from ...errors import ConfigurationError
 
 AUTHORITY_DAYS = 3650
 SERVER_DAYS = 365
+_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _EARLIER = timedelta(hours=1)
 
 
@@ -93,15 +95,20 @@ def _usage(*, signs: bool) -> x509.KeyUsage:
     )
 
 
+def check_host(host: str) -> str:
+    """The host itself. Raises `ConfigurationError` when it is neither a name nor an address."""
+    _name(host)
+    return host
+
+
 def _name(host: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
         pass
-    try:
-        return x509.DNSName(host)
-    except ValueError:
-        raise ConfigurationError(f"{host!r} is neither a host's name nor its address") from None
+    if not _HOST.fullmatch(host):
+        raise ConfigurationError(f"{host!r} is neither a host's name nor its address")
+    return x509.DNSName(host)
 
 
 def _secret(key: ec.EllipticCurvePrivateKey) -> str:

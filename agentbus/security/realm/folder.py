@@ -26,7 +26,7 @@ from ...errors import ConfigurationError
 from ..credentials import Credentials, RealmFile, read_secret, write_secret
 from ..keys import KeyPair, Kind, key_of
 from . import server_files
-from .certificates import authority, server_certificate
+from .certificates import authority, check_host, server_certificate
 from .claims import AccountLimits, account_claims, encode, operator_claims, system_user_claims
 from .issuing import LONGEST_S, Wanted, issue
 from .permissions import ROLES, Layout, permissions
@@ -178,6 +178,7 @@ class RealmFolder:
         public = self.public
         if role not in public.roles:
             raise ConfigurationError(f"no role {role!r}: there is {', '.join(public.roles)}")
+        self.offline("operator", Kind.OPERATOR)  # before anything is changed
         fresh = KeyPair.create(Kind.ACCOUNT)
         keys = (fresh.public, *(public.roles[role][:1] if keep else ()))
         write_secret(self.enroller / "roles" / f"{role}.nk", fresh.reveal_seed() + "\n")
@@ -244,6 +245,8 @@ def create(
         raise ConfigurationError(f"{folder} holds a realm already: it is not overwritten")
     if not 1 <= servers <= 9 or not hosts or len(hosts) not in (1, servers):
         raise ConfigurationError("a realm has 1 to 9 servers, with one host for all or one for each")
+    for host in hosts:
+        check_host(host)
     for name in ("", "offline", "servers", "servers/tls", "enroller", "enroller/roles"):
         (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         (folder / name).chmod(0o700)
