@@ -95,13 +95,9 @@ async def test_nothing_shows_in_what_commands_print_nor_in_ps(tmp_path: Path) ->
         for words in (
             ("identity", "new", files["key"]),
             ("identity", "enroll", files["hall.id"], *join, "--node", "hall", "--key", files["key"]),
-            ("identity", "show", files["hall.id"]),
             ("identity", "show", files["key"], "--json"),
-            ("ps", "--identity", files["hall.id"], "--json"),
             ("identity", "enroll", files["hall.id"], *join, "--node", "hall", "--role", "operator", "--debug"),
             ("identity", "rotate", files["hall.id"], "--json"),
-            ("realm", "show", str(realm.folder)),
-            ("realm", "rotate", str(realm.folder), "agent"),
             ("identity", "revoke", files["hall.id"], "--realm-dir", str(realm.folder)),
             ("ps", "--identity", files["hall.id"], "--debug"),
         ):

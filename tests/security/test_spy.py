@@ -125,21 +125,17 @@ def realm_of_spies(worlds: object) -> World:
     return worlds(buckets={"checkpoints": ("{agent}.>",), "leases": ("{agent}.>",), "ledger": ()})  # type: ignore[operator]
 
 
-FORBIDDEN_TO_HEAR = {
-    "observer": (
-        ">", "plant.>", "*.*.>", "plant.in.>", "plant.in.vault.>", "plant.in.*.*", "plant.to.>", "plant.to.keeper.*",
-        "plant.any.*", "plant.all.*", "plant.call.*", "plant.log.>", "plant.dead.>", "$KV.>", "$JS.>", "$JS.API.>",
-        "$JS.ACK.>", "$JS.EVENT.>", "$SYS.>", "_INBOX.>", "$O.>",
-    ),
-    "agent": (
-        ">", "plant.>", "*.*.>", "plant.in.>", "plant.in.vault.>", "plant.in.*.*", "plant.to.>", "plant.to.keeper.*",
-        "plant.log.>", "plant.dead.>", "$KV.>", "$JS.>", "$JS.API.>", "$JS.ACK.>", "$JS.EVENT.>", "$SYS.>",
-        "_INBOX.>", "$O.>",
-    ),
-}  # fmt: skip
+NOBODY = (
+    ">", "plant.>", "*.*.>", "plant.in.>", "plant.in.vault.>", "plant.in.*.*", "plant.to.>", "plant.to.keeper.*",
+    "plant.log.>", "plant.dead.>", "$KV.>", "$JS.>", "$JS.API.>", "$JS.ACK.>", "$JS.EVENT.>", "$SYS.>", "_INBOX.>",
+    "$O.>",
+)  # fmt: skip
+ASKED = ("plant.any.*", "plant.all.*", "plant.call.*")
+FORBIDDEN_TO_HEAR = {"agent": NOBODY, "observer": NOBODY + ASKED, "joiner": (*NOBODY, *ASKED, "plant.ev.>")}
+SPIES = sorted(FORBIDDEN_TO_HEAR)
 
 
-@pytest.mark.parametrize("role", ["observer", "agent"])
+@pytest.mark.parametrize("role", SPIES)
 async def test_it_hears_nothing_of_what_it_may_not(worlds: object, role: str) -> None:
     world = realm_of_spies(worlds)
     async with spied(world, role) as (spy, _, guest):
@@ -197,6 +193,7 @@ def attempts(stream: str, inbox: str) -> dict[str, tuple[str, dict[str, object]]
 
 ALLOWED = {
     "observer": {stream: frozenset[str]() for stream in STREAMS},
+    "joiner": {stream: frozenset[str]() for stream in STREAMS},
     "agent": {
         DEAD: frozenset[str](),
         **{
@@ -208,7 +205,7 @@ ALLOWED = {
 """What the roles may do, and no more."""
 
 
-@pytest.mark.parametrize("role", ["observer", "agent"])
+@pytest.mark.parametrize("role", SPIES)
 async def test_it_gets_at_no_stream_in_another_way(worlds: object, role: str) -> None:
     world = realm_of_spies(worlds)
     async with spied(world, role) as (spy, vault, _):
@@ -227,7 +224,7 @@ async def test_it_gets_at_no_stream_in_another_way(worlds: object, role: str) ->
     assert world.log.count("Publish Violation") == refused
 
 
-@pytest.mark.parametrize("role", ["observer", "agent"])
+@pytest.mark.parametrize("role", SPIES)
 async def test_it_writes_nowhere_that_is_not_its_own(worlds: object, role: str) -> None:
     world = realm_of_spies(worlds)
     async with spied(world, role) as (spy, vault, _):
@@ -237,7 +234,7 @@ async def test_it_writes_nowhere_that_is_not_its_own(worlds: object, role: str) 
             "$JS.ACK.agentbus_plant_dead.x.1.1.1.1.1", "$SYS.REQ.SERVER.PING", "_INBOX.anybody", "other.ev.x",
             "plant.new.x",
         ]  # fmt: skip
-        if role == "observer":
+        if role != "agent":
             subjects += [
                 "plant.ev.x",
                 "plant.to.keeper.x",
@@ -277,6 +274,18 @@ async def test_a_node_that_hosts_what_it_may_not_says_so_at_its_start(world: Wor
     with pytest.raises(Unauthorized, match=r"may not listen to 'plant\.to\.teller"):
         async with world.node("vault", {"teller": Teller()}, names=("another",)):
             pass
+
+
+async def test_what_a_consumer_delivers_into_an_inbox_answers_nothing(worlds: object) -> None:
+    """The broker lets whoever makes a consumer name where it delivers; the message still says where it was stored."""
+    world = realm_of_spies(worlds)
+    async with spied(world, "agent") as (spy, _, guest):
+        into = f"plant.in.guest.{guest.epoch:x}"
+        config = {"name": "into", "deliver_subject": into, "ack_policy": "none", "deliver_policy": "all"}
+        told = await spy.ask(f"$JS.API.CONSUMER.CREATE.{LOG}.into", {"stream_name": LOG, "config": config})
+        assert "error" not in json.loads(told)
+        for _ in range(20):
+            assert (await guest.request(StringValue(value="?"), StringValue, to="keeper")).value == TEXT
 
 
 async def test_names_keep_their_case(world: World) -> None:
