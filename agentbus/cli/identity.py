@@ -87,9 +87,15 @@ def _enroll_words(parser: ArgumentParser) -> None:
     parser.add_argument("--node", required=True, metavar="NAME", help="of the node")
     parser.add_argument("--role", default="agent", help="agent, observer, or by hand operator or enroller (agent)")
     parser.add_argument(
-        "--agent", action="append", default=[], metavar="NAME", help="an agent that it may host, or '*'; repeatable"
+        "--agent",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="an agent that it may host, or by hand '*'; repeatable",
     )
-    parser.add_argument("--key", type=Path, metavar="FILE", help="its key (identity new); by default a new one")
+    parser.add_argument(
+        "--key", type=Path, metavar="FILE", help="its key (identity new); else what AGENTBUS_SEED says, else a new one"
+    )
     parser.add_argument("--valid", type=count, default=3600, metavar="SECONDS", help="how long (default: 3600)")
     parser.add_argument("--realm-dir", type=Path, metavar="DIR", help="by hand: the realm's folder")
     parser.add_argument("--joiner", type=Path, metavar="FILE", help="over the bus: the realm's joiner.id")
@@ -105,7 +111,7 @@ def _enroll(arguments: Namespace) -> int:
     by_hand, over_bus = arguments.realm_dir is not None, arguments.joiner is not None
     if by_hand == over_bus or (over_bus and arguments.join_key is None):
         raise UsageError("enroll by hand with --realm-dir, or over the bus with --joiner and --join-key")
-    pair = KeyPair.load(arguments.key) if arguments.key else KeyPair.create()
+    pair = KeyPair.load(arguments.key) if arguments.key else KeyPair.from_environment() or KeyPair.create()
     wanted = Wanted(key=pair.key, node=arguments.node, role=arguments.role, names=tuple(arguments.agent))
     if by_hand:
         from agentbus.security.realm.folder import RealmFolder

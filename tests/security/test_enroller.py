@@ -89,6 +89,14 @@ def test_the_join_key_makes_nobody_an_operator(role: str) -> None:
         Office().join(role=role)
 
 
+@pytest.mark.parametrize(
+    "other", [{"names": ("*",)}, {"node": "enroller"}, {"node": "joiner"}, {"names": ("door", "enroller")}]
+)
+def test_the_join_key_gives_no_name_that_would_hear_others(other: dict[str, Any]) -> None:
+    with pytest.raises(Refused, match=r"agents of any name|is reserved"):
+        Office().join(**other)
+
+
 def test_another_join_key() -> None:
     with pytest.raises(Refused, match="not this realm's join key") as caught:
         Office().join(secret="guessed")

@@ -135,7 +135,7 @@ async def test_who_is_expired_is_not_let_in(world: World) -> None:
 
 async def test_a_new_key_in_place_of_the_present_one(world: World) -> None:
     async with world.enroller():
-        identity = Identity(await joined(world, "moves", ("*",)))
+        identity = Identity(await joined(world, "moves", ("mover",)))
         former = identity.credentials
         async with Node(identity=identity) as node:
             fresh = KeyPair.create()
@@ -143,7 +143,7 @@ async def test_a_new_key_in_place_of_the_present_one(world: World) -> None:
             assert identity.credentials.pair == fresh
             assert node.transport.connected
             with pytest.raises(Refused, match="is enrolled with another key"):
-                await joined(world, "moves", ("*",))
+                await joined(world, "moves", ("mover",))
 
 
 async def test_another_key_of_a_role_is_taken_with_the_next_renewal(world: World) -> None:
@@ -166,7 +166,7 @@ async def test_another_key_of_a_role_is_taken_with_the_next_renewal(world: World
 
 async def test_an_enroller_that_is_away_is_asked_again(world: World) -> None:
     async with world.enroller():
-        held = await joined(world, "waits", ("*",), valid_s=6)
+        held = await joined(world, "waits", ("waiter",), valid_s=6)
     identity = Identity(held, renewal=RenewalConfig(at=0.2, jitter=0.1, retry_s=0.2, timeout_s=1.0))
     async with Node(identity=identity) as node:
         await asyncio.sleep(1.5)

@@ -13,12 +13,13 @@ from google.protobuf.wrappers_pb2 import Int64Value, StringValue
 
 from agentbus import Agent, Node, on, rpc
 from agentbus.context import Context
-from agentbus.errors import Unauthorized
+from agentbus.errors import Refused, Unauthorized
 from agentbus.storage import Bucket
 from agentbus.transport import Headers
 from agentbus.transports.nats import NatsTransport
 from tests.transports.nats_world import until
 
+from .test_renewal import joined
 from .world import World
 
 SECRET = b"marker-of-what-is-secret"
@@ -286,6 +287,27 @@ async def test_what_a_consumer_delivers_into_an_inbox_answers_nothing(worlds: ob
         assert "error" not in json.loads(told)
         for _ in range(20):
             assert (await guest.request(StringValue(value="?"), StringValue, to="keeper")).value == TEXT
+
+
+async def test_an_agent_does_not_hear_who_asks_to_be_enrolled(world: World) -> None:
+    """Nor can it pass for an enroller."""
+    async with world.enroller():
+        transport = world.identity("spy").connection()
+        await transport.connect()
+        spy = Spy(transport)
+        assert await spy.listen("plant.any.*")
+        assert not await spy.listen("plant.any.agentbus-wire-v1-EnrolmentRequest")
+        await joined(world, "new", ("newcomer",))
+        await transport.flush()
+        assert spy.heard == []
+        await transport.close()
+
+
+async def test_the_name_of_who_was_enrolled_by_hand_is_not_given_away(world: World) -> None:
+    async with world.enroller():
+        world.credentials("desk", "operator")
+        with pytest.raises(Refused, match="enrolled with another key"):
+            await joined(world, "desk", ("newcomer",))
 
 
 async def test_names_keep_their_case(world: World) -> None:

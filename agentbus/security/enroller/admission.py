@@ -43,22 +43,37 @@ class JoinKey:
     Args:
         secret: the key.
         roles: as what. Never as `operator` or `enroller`: these are enrolled by hand.
+        any_agent: also to host agents of any name (``*``), which hears all that is sent by name.
+        reserved: names that no newcomer may have, nor its agents.
     """
 
     form = JOIN_KEY
 
-    def __init__(self, secret: str, roles: tuple[str, ...] = ("agent", "observer")) -> None:
+    def __init__(
+        self,
+        secret: str,
+        roles: tuple[str, ...] = ("agent", "observer"),
+        *,
+        any_agent: bool = False,
+        reserved: tuple[str, ...] = ("enroller", "joiner"),
+    ) -> None:
         self._secret = secret
         self._roles = roles
+        self._any_agent = any_agent
+        self._reserved = frozenset(reserved)
 
     def __repr__(self) -> str:
         return f"JoinKey(roles={self._roles})"
 
     def check(self, request: Request, now_s: float) -> None:
         """See `Admission.check`."""
-        role = request.wish.wanted.role
-        if role not in self._roles:
-            raise Refused(f"the join key admits nobody as {role!r}: ask who has the realm's folder")
+        wanted = request.wish.wanted
+        if wanted.role not in self._roles:
+            raise Refused(f"the join key admits nobody as {wanted.role!r}: ask who has the realm's folder")
+        if "*" in wanted.names and not self._any_agent:
+            raise Refused("the join key admits nobody for agents of any name: name them, or be enrolled by hand")
+        if taken := self._reserved & {wanted.node, *wanted.names}:
+            raise Refused(f"the name {min(taken)!r} is reserved: take another")
         if not hmac.compare_digest(join_proof(self._secret, request.body), request.proof):
             raise Refused("that is not this realm's join key")
 

@@ -6,11 +6,8 @@ It holds the roles' signing keys and the join key, and neither the operator's no
 
 from __future__ import annotations
 
-import json
 import time
-from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -20,16 +17,22 @@ from ...context import Context
 from ...errors import AgentBusError, ConfigurationError, Refused, Unauthorized
 from ...supervision import Supervision
 from ...transport import StreamLimits, StreamSpec
-from ..credentials import read_secret, write_secret
+from ..credentials import read_secret
 from ..enrolling import Issuers
 from ..realm.claims import decode, revocations
-from ..realm.folder import ACCOUNT_JWT, JOIN_KEY, RealmState, read_state, signing_key
+from ..realm.folder import (
+    ACCOUNT_JWT,
+    JOIN_KEY,
+    RealmState,
+    read_state,
+    read_taken,
+    signing_key,
+    write_taken,
+)
 from ..realm.issuing import VALID_S
 from .admission import Admission, JoinKey, StillEnrolled
 from .codec import EnrolmentGrant, EnrolmentRequest, decode_request, encode_grant
 from .deciding import Desk, Standing
-
-TAKEN = "taken.json"
 
 
 class Enroller(Agent):
@@ -61,9 +64,7 @@ class Enroller(Agent):
         self._limits = streams or StreamLimits(replicas=3 if self._state.servers >= 3 else 1)
         forms: Sequence[Admission] = admissions if admissions is not None else (JoinKey(self._join_key()),)
         renewal = StillEnrolled(self._issuers, self._state.public.realm, self._void)
-        self._desk = Desk(
-            (*forms, renewal), lambda role: signing_key(self._folder, role), valid_s=valid_s, taken=self._taken()
-        )
+        self._desk = Desk((*forms, renewal), lambda role: signing_key(self._folder, role), valid_s=valid_s)
 
     @on_start
     async def make_streams(self, ctx: Context) -> None:
@@ -79,11 +80,12 @@ class Enroller(Agent):
         wanted = asked.wish.wanted
         log = ctx.log.bind(asks=wanted.node, role=wanted.role, admission=asked.admission[:32])
         try:
+            self._desk.taken = read_taken(self._folder)  # the operator enrolls by hand, too
             issued = self._desk.decide(asked, standing, self._clock())
         except AgentBusError as error:
             log.warning("not enrolled", why=str(error))
             raise
-        self._keep()
+        write_taken(self._folder, self._desk.taken)
         log.info("enrolled", names=list(wanted.names))
         return encode_grant(issued, standing.public)
 
@@ -107,16 +109,6 @@ class Enroller(Agent):
 
     def _join_key(self) -> str:
         return read_secret(self._folder / JOIN_KEY, "agentbus realm init makes one").strip()
-
-    def _taken(self) -> Mapping[str, tuple[bytes, int]]:
-        with suppress(ConfigurationError, ValueError, KeyError, TypeError, AttributeError):
-            told = json.loads(read_secret(self._folder / TAKEN, ""))
-            return {str(node): (b64decode(key), int(until)) for node, (key, until) in told.items()}
-        return {}
-
-    def _keep(self) -> None:
-        told = {node: (b64encode(key).decode(), until) for node, (key, until) in self._desk.taken.items()}
-        write_secret(self._folder / TAKEN, json.dumps(told) + "\n")
 
 
 def stream_specs(state: RealmState, limits: StreamLimits) -> list[StreamSpec]:

@@ -156,9 +156,10 @@ def revocations(claims: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _template(permissions: Permissions) -> dict[str, Any]:
+    deaf = {"deny": list(permissions.deaf)} if permissions.deaf else {}
     told: dict[str, Any] = {
         "pub": {"allow": list(permissions.publish)} if permissions.publish else {"deny": [">"]},
-        "sub": {"allow": list(permissions.subscribe)} if permissions.subscribe else {"deny": [">"]},
+        "sub": {"allow": list(permissions.subscribe), **deaf} if permissions.subscribe else {"deny": [">"]},
         "subs": permissions.subscriptions,
         "data": -1,
         "payload": -1,

@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import json
 import secrets
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +35,7 @@ from .permissions import ROLES, Layout, permissions
 from .server_files import ServerLimits
 
 REALM, ACCOUNT_JWT, JOIN_KEY, JOINER, ENROLLER = "realm.json", "account.jwt", "join.key", "joiner.id", "enroller.id"
+TAKEN = "taken.json"
 JOINER_S = 365 * 86400
 SYSTEM_S = 300
 """Seconds that the system account's user lives, with which the operator's acts reach the servers."""
@@ -191,8 +194,10 @@ class RealmFolder:
         return pair, encode(claims, self.offline("system", Kind.ACCOUNT), now_s)
 
     def enroll(self, pair: KeyPair, wanted: Wanted, now_s: int, valid_s: int) -> Credentials:
-        """Enrolls a key here, by the role's signing key."""
+        """Enrolls a key here, by the role's signing key. The node's name is this key's from now on."""
         issued = issue(wanted, self.signing(wanted.role), self.public, now_s, valid_s)
+        taken = {node: entry for node, entry in read_taken(self.enroller).items() if entry[1] > now_s}
+        write_taken(self.enroller, {**taken, wanted.node: (wanted.key, now_s + valid_s)})
         return Credentials(pair=pair, jwt=issued.jwt, enrolment=issued.enrolment, realm=self.public)
 
 
@@ -208,6 +213,20 @@ def read_state(folder: Path) -> RealmState:
 def signing_key(enroller: Path, role: str) -> KeyPair:
     """A role's present signing key, in an enroller's folder. Raises `ConfigurationError`."""
     return KeyPair.load(enroller / "roles" / f"{role}.nk", Kind.ACCOUNT)
+
+
+def read_taken(enroller: Path) -> dict[str, tuple[bytes, int]]:
+    """Which key has each node's name, and until when; what can't be read is nothing."""
+    with suppress(ConfigurationError, ValueError, KeyError, TypeError, AttributeError):
+        told = json.loads(read_secret(enroller / TAKEN, ""))
+        return {str(node): (b64decode(key), int(until)) for node, (key, until) in told.items()}
+    return {}
+
+
+def write_taken(enroller: Path, taken: Mapping[str, tuple[bytes, int]]) -> None:
+    """Keeps which key has each node's name. Raises `ConfigurationError`."""
+    told = {node: (b64encode(key).decode(), until) for node, (key, until) in taken.items()}
+    write_secret(enroller / TAKEN, json.dumps(told) + "\n")
 
 
 def create(

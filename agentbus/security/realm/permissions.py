@@ -38,12 +38,14 @@ class Permissions:
 
     Attributes:
         publish, subscribe: patterns. No queue groups: beside a template variable nats-server drops them.
+        deaf: what of `subscribe` is not heard all the same.
         answers_s: seconds in which a request that came may be answered where it says; 0: no answers.
         subscriptions: how many a connection may have; -1 for no limit.
     """
 
     publish: tuple[str, ...]
     subscribe: tuple[str, ...]
+    deaf: tuple[str, ...] = ()
     answers_s: float = 0.0
     subscriptions: int = -1
 
@@ -123,6 +125,7 @@ def permissions(layout: Layout) -> dict[str, Permissions]:
                 f"{realm}.all.*",
                 f"{realm}.call.*",
             ),
+            deaf=(enrol, f"{realm}.all.{ENROL_TYPE}"),
             answers_s=answers,
         ),
         "observer": Permissions(publish=(enrol, *present), subscribe=(inbox, *present, *heard), answers_s=answers),
