@@ -200,7 +200,6 @@ class NatsTransport:
 
         Raises:
             NotConnected, Unauthorized: there is no second link. The present one stays as it is.
-            Closed: after `close`.
         """
         await self._links.renew(timeout_s)
 
