@@ -72,6 +72,12 @@ class World:
             process.wait()
         self._processes.clear()
 
+    def stop_one(self, number: int) -> None:
+        """Kills a server."""
+        process = self._processes.pop(number)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
     def credentials(
         self, node: str, role: str = "agent", names: Sequence[str] = ("*",), *, valid_s: int = 600, at_s: int = 0
     ) -> Credentials:
