@@ -28,7 +28,7 @@ from .inbound import JSON_CONTENT, Inbound, Listener, foreign_error, foreign_hea
 from .messages import PLAIN, SEALED, Frame, decode_frame, encode_frame, to_failure, to_json
 from .negotiation import Audience
 from .subjects import Subjects
-from .transport import FrameGuard, Headers, Subscription, Transport
+from .transport import Denial, FrameGuard, Headers, Subscription, Transport
 
 MAX_HOPS = 64
 """Messages that cause one another beyond that many are taken for a loop."""
@@ -260,6 +260,9 @@ class Bus:
             return
         if headers is not None and headers.get("Status") == "503" and not body:
             self.calls.nobody(int(first), int(count))
+            return
+        if isinstance(headers, Denial):
+            self.calls.failed(int(first), int(count), foreign_error(headers) or Unauthorized("the broker refused it"))
             return
         error = foreign_error(headers)
         if error is not None:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from ..errors import Unauthorized
 from ..subjects import matches
-from ..transport import Headers
+from ..transport import Denial
 from .nats_interests import Interests
 from .nats_wire import Interest
 
@@ -62,16 +62,18 @@ class Denials:
             self._refused.append(subject)
             return
         told = f"this identity may not send to {subject!r}: its role does not allow it"
-        headers = {
-            "Status": "401",
-            ERROR: Unauthorized.__name__,
-            "Nats-Service-Error": told,
-            "Nats-Service-Error-Code": str(Unauthorized.code),
-        }
+        headers = Denial(
+            {
+                "Status": "401",
+                ERROR: Unauthorized.__name__,
+                "Nats-Service-Error": told,
+                "Nats-Service-Error-Code": str(Unauthorized.code),
+            }
+        )
         for reply in self._asked.pop(subject, ()):
             self._answer(reply, headers)
 
-    def _answer(self, reply: str, headers: Headers) -> None:
+    def _answer(self, reply: str, headers: Denial) -> None:
         """Hands what stands for an answer to whoever waits for it."""
         for interest in list(self._interests.table.values()):
             if matches(interest.subject, reply):

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Protocol
 
 from ..errors import StorageFailed
-from ..transport import Headers, Receiver, Subscription
+from ..transport import Denial, Headers, Receiver, Subscription
 
 SWEEP_S = 0.05
 """Seconds between two looks at the deadlines; an answer may be waited for by so much longer."""
@@ -134,7 +134,7 @@ class Inbox:
         waiting = self._waiting.pop(subject[len(self._prefix) :], None)
         if waiting is None or waiting[0].done():
             return
-        if headers is not None and "Agentbus-Error" in headers:
+        if isinstance(headers, Denial):
             waiting[0].set_result(Answer(Outcome.DENIED, headers.get("Nats-Service-Error", "").encode()))
             return
         nobody = headers is not None and not body and headers.get("Status") == "503"

@@ -20,7 +20,7 @@ from agentbus.security import Credentials, Identity
 from agentbus.security.realm.certificates import authority, server_certificate
 from agentbus.security.realm.folder import create
 from agentbus.security.realm.permissions import Layout
-from tests.security.world import World
+from tests.security.realms.world import World
 
 INFO = {
     "server_id": "N" * 56,
