@@ -34,6 +34,9 @@ from .admission import Admission, JoinKey, StillEnrolled
 from .codec import EnrolmentGrant, EnrolmentRequest, decode_request, encode_grant
 from .deciding import Desk, Standing
 
+SEEN_BYTES, SEEN_S = 64 << 20, 30 * 86400.0
+"""What is kept of the durable events that were seen, and for how long: as long as these are good."""
+
 
 class Enroller(Agent):
     """Admits keys to the realm.
@@ -118,6 +121,15 @@ def stream_specs(state: RealmState, limits: StreamLimits) -> list[StreamSpec]:
         StreamSpec(name=f"agentbus_{realm}_{kind}", subjects=(f"{realm}.{kind}.>",), limits=limits)
         for kind in ("log", "dead")
     ]
+    made.append(
+        StreamSpec(
+            name=f"agentbus_{realm}_seen",
+            subjects=(f"{realm}.seen.>",),
+            limits=StreamLimits(max_bytes=SEEN_BYTES, max_age_s=SEEN_S, replicas=limits.replicas),
+            per_subject=1,
+            refuse_when_full=True,
+        )
+    )
     for job in layout.jobs:
         root = f"{realm}.shard.{job}"
         kept = StreamLimits(max_age_s=0.0, replicas=limits.replicas)

@@ -83,11 +83,11 @@ class Layout:
 
     @property
     def streams(self) -> dict[str, tuple[str, ...]]:
-        """Every stream of the realm, to what agents may store in it."""
+        """Every stream of the realm, to what agents may store in it: durable events, dead letters, what of signed
+        durable events was seen, sharding jobs, buckets."""
         realm = self.realm
         found: dict[str, tuple[str, ...]] = {
-            f"agentbus_{realm}_log": (f"{realm}.log.>",),
-            f"agentbus_{realm}_dead": (f"{realm}.dead.>",),
+            f"agentbus_{realm}_{kind}": (f"{realm}.{kind}.>",) for kind in ("log", "dead", "seen")
         }
         for job in self.jobs:
             root = f"{realm}.shard.{job}"
@@ -109,13 +109,21 @@ def permissions(layout: Layout) -> dict[str, Permissions]:
     heard = (f"{realm}.ev.>",)
     asked = (f"{realm}.to.*.*", f"{realm}.any.*", f"{realm}.all.*", f"{realm}.call.*")
     answers = layout.answers_s
-    dead = f"agentbus_{realm}_dead"
+    dead, seen = f"agentbus_{realm}_dead", f"agentbus_{realm}_seen"
     stored = [subject for subjects in layout.streams.values() for subject in subjects]
-    used = [stream for stream in layout.streams if stream != dead]
+    used = [stream for stream in layout.streams if stream not in (dead, seen)]
     every = [*layout.streams]
     return {
         "agent": Permissions(
-            publish=(*heard, *asked, f"{realm}.why", *stored, *_streams(used, _READ, _CONSUME), *_settled(used)),
+            publish=(
+                *heard,
+                *asked,
+                f"{realm}.why",
+                *stored,
+                *_streams(used, _READ, _CONSUME),
+                *_streams([seen], _READ),
+                *_settled(used),
+            ),
             subscribe=(
                 inbox,
                 *present,

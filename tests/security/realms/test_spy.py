@@ -25,7 +25,8 @@ from .world import World
 SECRET = b"marker-of-what-is-secret"
 TEXT = SECRET.decode()
 LOG, DEAD, LEASES, LEDGER = "agentbus_plant_log", "agentbus_plant_dead", "KV_plant_leases", "KV_plant_ledger"
-STREAMS = (LOG, DEAD, LEASES, LEDGER, "KV_plant_checkpoints")
+SEEN = "agentbus_plant_seen"
+STREAMS = (LOG, DEAD, SEEN, LEASES, LEDGER, "KV_plant_checkpoints")
 
 
 class Keeper(Agent):
@@ -197,6 +198,7 @@ ALLOWED = {
     "joiner": {stream: frozenset[str]() for stream in STREAMS},
     "agent": {
         DEAD: frozenset[str](),
+        SEEN: frozenset({"info", "message"}),
         **{
             stream: frozenset({"info", "message", "named push consumer", "next"})
             for stream in (LOG, LEASES, LEDGER, "KV_plant_checkpoints")
