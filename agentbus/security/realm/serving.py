@@ -20,6 +20,7 @@ from .folder import RealmFolder
 OUTPUT = "server.out"
 _TAIL = 2000
 _STOP_S = 5.0
+_LAST_WORDS_S = 1.0
 
 
 class RealmServer:
@@ -87,6 +88,11 @@ async def _until_up(realm: RealmFolder, process: Process, now_s: int, timeout_s:
             raise ServerFailed(_ended(realm.server()))
         await connecting
     except NotConnected as error:
+        await asyncio.wait(
+            (ending,), timeout=_LAST_WORDS_S
+        )  # another server on its port may have answered in its place
+        if ending.done():
+            raise ServerFailed(_ended(realm.server())) from None
         raise ServerFailed(f"the server in {realm.server()} is not up after {timeout_s:g} s: {error}") from None
     finally:
         connecting.cancel()
