@@ -81,7 +81,7 @@ class Link(asyncio.Protocol):
         self._pings: deque[tuple[asyncio.Future[None], float]] = deque()
         self._turn: list[bytes] = []
         self._turn_size = 0
-        self._held: list[bytes] | None = None
+        self._back: list[bytes] | None = None
         self._in_turn = False
         self._crowded = False
         self._heard = True
@@ -134,21 +134,21 @@ class Link(asyncio.Protocol):
         wire = self._wire
         if wire is None or not self.alive:
             return
-        if self._held is not None:
-            self._held.append(data)
+        if self._back is not None:
+            self._back.append(data)
             return
         wire.write(data)
         self.written += len(data)
 
-    def hold(self) -> None:
-        """Writes nothing until `release`."""
-        self._held = []
+    def hold_back(self) -> None:
+        """Writes nothing until `let_go`."""
+        self._back = []
 
-    def release(self) -> None:
-        """Writes what was held, in order."""
-        held, self._held = self._held, None
-        if held:
-            self._write(b"".join(held))
+    def let_go(self) -> None:
+        """Writes what was held back, in order."""
+        back, self._back = self._back, None
+        if back:
+            self._write(b"".join(back))
 
     def check_room(self) -> None:
         """Raises `NotConnected` when so much waits for the socket that nothing but control lines is taken."""

@@ -232,7 +232,7 @@ class Supervisor:
     async def _change(self, old: Link, link: Link, handover: Handover) -> None:
         """From now on the new link; the old one brings what it has first. Then, the server having taken all of it, the
         new one brings what both were sent."""
-        link.hold()
+        link.hold_back()
         self._adopt(link, quietly=True)
         self._interests.link, self._interests.other = link, None
         self.leaving, self.handover = old, handover
@@ -240,12 +240,12 @@ class Supervisor:
             async with asyncio.timeout(ROUND_TRIP_S):
                 old.post(self._interests.ends())
                 await old.ping()
-                link.release()
+                link.let_go()
                 await link.ping()
         except (NotConnected, TimeoutError) as error:
             self._faults.note("handover", f"the old link to {old.where} did not end in order: {error}")
         finally:
-            link.release()
+            link.let_go()
             handover.release()
 
     async def _linger(self) -> None:
