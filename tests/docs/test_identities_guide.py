@@ -40,7 +40,7 @@ def commands() -> list[tuple[str, list[str]]]:
 
 def free_ports() -> int:
     """The first of three ports, whose likes 2,000 higher are free, too."""
-    for first in range(20_000, 28_000, 7):
+    for first in range(20_000 + os.getpid() % 4000, 28_000, 7):
         with ExitStack() as stack:
             try:
                 for number in (first, first + 1, first + 2, first + 2000, first + 2001, first + 2002):
