@@ -1,6 +1,7 @@
 """Identities: keys, enrolments, and what follows from them.
 
 * `KeyPair`, `Kind`: secret keys in NATS's form, which show their public half only
+* `Credentials`, `RealmFile`: what an enrolled identity holds, and what it knows of its realm
 * `Enrolment`: who may speak as whom, in a realm, until when; `signed_enrolment`, `verified_enrolment`
 
 Needs the extra ``security``: ``pip install 'agentbus-network[security]'``.
@@ -8,15 +9,20 @@ Needs the extra ``security``: ``pip install 'agentbus-network[security]'``.
 
 from __future__ import annotations
 
+from .credentials import Credentials, RealmFile
 from .enrolling import Issuers, signed_enrolment, verified_enrolment
+from .identity import Identity
 from .keys import KeyPair, Kind, key_of, public_nkey, verified
 from .model import Enrolment
 
 __all__ = [
+    "Credentials",
     "Enrolment",
+    "Identity",
     "Issuers",
     "KeyPair",
     "Kind",
+    "RealmFile",
     "key_of",
     "public_nkey",
     "signed_enrolment",
