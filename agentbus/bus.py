@@ -24,6 +24,7 @@ from .deadlines import DeadlineQueue
 from .decisions import Decisions
 from .errors import AgentBusError, Closed, PayloadTooLarge, SchemaMismatch, Unauthorized
 from .inbound import JSON_CONTENT, Inbound, Listener, foreign_error, foreign_headers
+from .limits import Limits, Watcher
 from .messages import PLAIN, SEALED, Frame, decode_frame, encode_frame, to_failure, to_json
 from .negotiation import Audience
 from .subjects import Subjects
@@ -62,6 +63,10 @@ class Bus:
         clock_us: microseconds since 1970.
         guard: seals and opens frames, if there is an identity.
         on_malformed: told of inbound bytes that are not of the protocol: subject and why.
+        limits: what one sender may have of a behavior.
+
+    Attributes:
+        watcher: told of what senders do wrong.
     """
 
     def __init__(
@@ -75,6 +80,7 @@ class Bus:
         on_malformed: Callable[[str, AgentBusError], None],
         guard: FrameGuard | None = None,
         max_hops: int = MAX_HOPS,
+        limits: Limits | None = None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.transport = transport
@@ -91,6 +97,8 @@ class Bus:
         self.clock_us = clock_us
         self._guard = guard
         self._on_malformed = on_malformed
+        self.limits = limits
+        self.watcher: Watcher | None = None
         self._sequence = 1
         self._dirty: dict[tuple[str, str], Lane] = {}
         self._turn_open = False

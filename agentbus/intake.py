@@ -11,7 +11,7 @@ from typing import Protocol
 from .bidding import Bidder, Bidding
 from .durable import DurableWorker
 from .errors import Refused, SchemaMismatch
-from .inbound import Inbound
+from .inbound import Inbound, Listener
 from .messages import full_name
 from .proposals import AWARD, CALL, CANCELLATION, REJECTION
 from .routes import Cancel, Routes
@@ -81,13 +81,15 @@ class Intake:
         self._cancels.append(bus.listen(subjects.to_agent(host.name), self._directed, "", host.name).drain)
         for spec in behaviors.rpc:
             name = full_name(spec.type)
-            offer = host.worker_of(spec).offer
+            worker = host.worker_of(spec)
+            offer = worker.offer
             self._cancels.append(bus.listen(subjects.any(name), offer, name, "any").drain)
             self._cancels.append(routes.plain(subjects.all(name), name, offer))
             if isinstance(spec, PolicySpec):
                 bidder = Bidder(host, spec, offer)
                 self._bidders.append(bidder)
-                self._cancels.append(routes.plain(subjects.call(name), CALL, bidder.called))
+                called = _admitted(worker, bidder.called)
+                self._cancels.append(routes.plain(subjects.call(name), CALL, called))
         for spec in behaviors.on:
             worker = host.worker_of(spec)
             name = full_name(spec.type)
@@ -174,3 +176,14 @@ class Intake:
             else:
                 if inbound.frame.type == AWARD:
                     answer(self._host, inbound, index, Refused("it has no open bid: it has expired, or was lost"))
+
+
+def _admitted(worker: Worker, called: Listener) -> Listener:
+    """Hears calls for proposals that their sender may make."""
+
+    def hear(inbound: Inbound) -> None:
+        admitted = worker.admit(inbound)
+        if admitted is not None:
+            called(admitted)
+
+    return hear

@@ -24,6 +24,7 @@ from .bus import MAX_HOPS, Bus
 from .cell import AgentCell
 from .discovery import AgentInfo
 from .errors import AgentBusError, AgentExists, AgentNotFound, AgentStopped, Closed, ConfigurationError, NotConnected
+from .limits import Limits, Watcher
 from .messages import EPOCH_CHANCE_BITS, AgentFailed, full_name
 from .middleware import Middleware
 from .peers import PeerProvider, PeerView
@@ -58,6 +59,8 @@ class Node(Speaker):
         durable: the limits of the realm's streams of durable events.
         middleware: wrapped round every handler, outside the behavior's own.
         guard: seals and opens frames.
+        limits: what one sender may have of a behavior: a rate, a fair share of the mailbox. By default none, and with
+            a guard `Limits()`.
         peers: who is alive; by default what an agent here knows that is a `PeerProvider` (`membership`), else this
             node's agents only.
         max_hops: messages that may cause one another.
@@ -80,6 +83,7 @@ class Node(Speaker):
         durable: StreamLimits | None = None,
         middleware: Sequence[Middleware] = (),
         guard: FrameGuard | None = None,
+        limits: Limits | None = None,
         peers: PeerView | None = None,
         max_hops: int = MAX_HOPS,
         drain_s: float = DRAIN_S,
@@ -103,6 +107,7 @@ class Node(Speaker):
         self._agents = agents
         self._limits = durable or StreamLimits()
         self._guard = guard
+        self._sender_limits = limits or (Limits() if guard is not None else None)
         self._max_hops = max_hops
         self._drain_s = drain_s
         self._log: FilteringBoundLogger | None = None
@@ -156,6 +161,7 @@ class Node(Speaker):
             on_malformed=self.reporting.malformed,
             guard=self._guard,
             max_hops=self._max_hops,
+            limits=self._sender_limits,
         )
         self.streams = DurableStreams(self._transport, self.subjects, self._limits)
         self.port = Port(self.bus, self.name, self.streams.ensure)
@@ -307,10 +313,16 @@ class Node(Speaker):
         if tasks := cell.tasks():
             await asyncio.wait(tasks, timeout=self._drain_s)
         await cell.end()
+        ended: object = cell.agent
+        if self.bus.watcher is ended:
+            self.bus.watcher = None
         self.cells.pop(cell.name, None)
 
     def adopt(self, agent: Agent) -> None:
-        """Takes over the view of an agent that knows who is alive, unless the node was given one."""
+        """Takes over the view of an agent that knows who is alive, unless the node was given one; and tells one that
+        watches over senders what they do wrong."""
+        if isinstance(agent, Watcher):
+            self.bus.watcher = agent
         if isinstance(agent, PeerProvider) and not self._peers_given:
             self.peers = agent.peer_view(self._presence)
 
