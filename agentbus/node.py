@@ -313,8 +313,7 @@ class Node(Speaker):
         if tasks := cell.tasks():
             await asyncio.wait(tasks, timeout=self._drain_s)
         await cell.end()
-        ended: object = cell.agent
-        if self.bus.watcher is ended:
+        if isinstance(cell.agent, Watcher) and self.bus.watcher is cell.agent:
             self.bus.watcher = None
         self.cells.pop(cell.name, None)
 

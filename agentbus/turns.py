@@ -121,7 +121,7 @@ class FairMailbox(Mailbox):
         sender: Principal = inbound.principal
         line = self._lines.get(sender)
         if line is None:
-            if len(self._lines) >= LINES:
+            if len(self._lines) >= LINES or None in self._lines:  # the shared turn until it is over: order holds
                 sender = None
                 line = self._lines.get(sender)
             if line is None:
