@@ -8,8 +8,10 @@ import pytest
 
 from agentbus import Agent, Context, PeerId, on
 from agentbus.detection import Detection, Finding, quorum_of
-from agentbus.faults import Fault
+from agentbus.faults import LYING, Fault
+from agentbus.healing import Healer, HealingConfig
 from agentbus.membership import Membership, local
+from agentbus.peers import Standing
 from agentbus.security.admission import Admitted, Application, Quota, vouch
 from agentbus.security.electorate import Electorate, Register
 from agentbus.security.keys import KeyPair
@@ -94,3 +96,28 @@ def test_none_of_the_crowds_votes_count_where_the_epoch_set_does(signed: bool) -
     else:
         assert {by for kind, by in convicted if kind == KIND} <= set(CROWD)
         assert convicted, "or the crowd would not be one"
+
+
+@pytest.mark.parametrize("signed", [True, False], ids=["epoch set", "by names"])
+def test_what_a_crowd_tells_of_a_standing_is_not_believed_where_the_epoch_set_counts(signed: bool) -> None:
+    async def scenario(sim: Simulation) -> None:
+        config = HealingConfig(faulty=1, dry_run=False)
+        healer = Healer(config=config, electorate=enrolled() if signed else None)
+        names = (*HONEST[:2], *CROWD[:3])
+        healers = {name: Healer(config=config) for name in names} | {"h-0": healer}
+        nodes = {
+            name: await sim.node(name, agents={"membership": Membership(local()), "healer": healers[name]})
+            for name in names
+        }
+        await nodes["h-1"].add(Ear([]), name="victim")
+        await sim.until(lambda: all({p.node for p in n.peers.alive()} == set(names) for n in nodes.values()))
+        await sim.sleep(2.0)
+        victim = PeerId("victim", nodes["h-1"].epoch)
+        for name in CROWD[:3]:
+            fault = Fault(kind=LYING, agent="victim", node="h-1", epoch=victim.epoch, witnesses=CROWD[:3])
+            await nodes[name].publish(fault, topic=name)
+        await sim.sleep(5.0)
+        assert healers["s-0"].standing(victim) is Standing.QUARANTINED
+        assert healer.standing(victim) is (Standing.TRUSTED if signed else Standing.QUARANTINED)
+
+    Simulation(seed=6, limit_s=60).run(scenario)
