@@ -12,6 +12,7 @@ from .bidding import Bidder, Bidding
 from .durable import DurableWorker
 from .errors import Refused, SchemaMismatch
 from .inbound import Inbound, Listener
+from .limits import Buckets, Rate
 from .messages import full_name
 from .proposals import AWARD, CALL, CANCELLATION, REJECTION
 from .routes import Cancel, Routes
@@ -20,6 +21,9 @@ from .streams import DurableStreams
 from .subjects import Subjects, placed, type_token
 from .transport import ConsumerSpec, Consumption, Job
 from .worker import EventWorker, Worker, answer
+
+UNKNOWN = Rate(per_s=100.0, burst=100)
+"""How many of its messages that nobody here handles each sender is told of, where senders have limits."""
 
 
 class Realm(Protocol):
@@ -61,7 +65,7 @@ class Intake:
         unhandled: messages sent to this agent by name that it has no behavior for.
     """
 
-    __slots__ = ("_bidders", "_cancels", "_consumptions", "_host", "_realm", "unhandled")
+    __slots__ = ("_bidders", "_cancels", "_consumptions", "_host", "_realm", "_unknown", "unhandled")
 
     def __init__(self, host: Listening, realm: Realm) -> None:
         self._host = host
@@ -69,6 +73,8 @@ class Intake:
         self._cancels: list[Cancel] = []
         self._bidders: list[Bidder] = []
         self._consumptions: list[Consumption] = []
+        limits = host.port.bus.limits
+        self._unknown = Buckets(UNKNOWN, limits.senders) if limits is not None else None
         self.unhandled = 0
 
     async def begin(self) -> None:
@@ -164,7 +170,10 @@ class Intake:
         count = len(inbound.frame.payloads)
         self.unhandled += count
         host.dropped("", count, f"it has no behavior for {kind}")
-        for index in range(count):
+        told = count
+        if self._unknown is not None:
+            told = self._unknown.of(inbound.principal, inbound.received_s).take(count, inbound.received_s)
+        for index in range(told):
             answer(host, inbound, index, SchemaMismatch(f"agent {host.name!r} has no @rpc for {kind}"))
 
     def _decided(self, inbound: Inbound) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentbus import Agent, Context, Node, cooperative, on, rpc
-from agentbus.errors import Busy, ConfigurationError, DeadlineExceeded, DefinitionError, NoBids
+from agentbus.errors import Busy, ConfigurationError, DeadlineExceeded, DefinitionError, NoBids, SchemaMismatch
 from agentbus.limits import FLOOD, KEPT, Bucket, Buckets, Limits, Principal, Rate
 from agentbus.testing import Simulation
 
@@ -261,3 +261,23 @@ async def test_events_take_turns_too(url: str) -> None:
         await modest.publish(Int32Value(value=1))
         await until(lambda: len(slow.order) == 61)
     assert sorted(set(slow.order)) == ["greedy", "modest"]
+
+
+def test_what_nobody_handles_is_not_answered_without_end() -> None:
+    async def scenario(sim: Simulation) -> None:
+        await sim.node("host", agents={"desk": Plain()}, limits=Limits())
+        greedy = await sim.node("greedy")
+
+        async def ask_for_nothing() -> str:
+            try:
+                await greedy.request(Int32Value(), StringValue, to="desk", timeout_s=0.5)
+            except SchemaMismatch:
+                return "told"
+            except DeadlineExceeded:
+                return "silence"
+            raise AssertionError
+
+        outcomes = await asyncio.gather(*(ask_for_nothing() for _ in range(300)))
+        assert (outcomes.count("told"), outcomes.count("silence")) == (100, 200)
+
+    Simulation(seed=4).run(scenario)
