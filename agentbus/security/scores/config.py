@@ -61,7 +61,7 @@ class ScoreConfig:
         broken: promises broken (P3b, squared).
         invalid: frames that it signed and that must not be accepted (P4, squared).
         flood: messages beyond its rate, in seconds' worth (P7, squared beyond what is free). Who sends ten times what
-            it may is graylisted after 13 s, a hundred times after a second.
+            it may is graylisted after 7 s, a hundred times after less than one.
         forged: frames in its name that it did not sign. Anybody can forge them, so they weigh so little that they
             graylist nobody: ``forged.most > graylist``; that is checked.
         siblings: identities that one sponsor has had enrolled, it among them (P6, squared beyond what is free). Never
@@ -79,7 +79,7 @@ class ScoreConfig:
     kept: Parameter = Parameter(weight=1.0, lifetime_s=3600.0, cap=20.0)
     broken: Parameter = Parameter(weight=-2.0, lifetime_s=600.0, cap=12.0, free=1.0, power=2)
     invalid: Parameter = Parameter(weight=-10.0, lifetime_s=600.0, cap=6.0, power=2)
-    flood: Parameter = Parameter(weight=-0.01, lifetime_s=600.0, cap=200.0, free=10.0, power=2)
+    flood: Parameter = Parameter(weight=-0.04, lifetime_s=600.0, cap=100.0, free=10.0, power=2)
     forged: Parameter = Parameter(weight=-1.0, lifetime_s=60.0, cap=40.0)
     siblings: Parameter = Parameter(weight=-5.0, lifetime_s=1.0, cap=32.0, free=8.0, power=2)
     kept_cap: float = 20.0
