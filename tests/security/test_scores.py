@@ -106,12 +106,12 @@ def test_who_does_only_wrong_is_never_above_0(deeds: list[tuple[float, str, floa
 
 
 @given(deeds=st.lists(st.tuples(st.floats(0.0, 10.0), st.floats(0.0, 1e6)), max_size=40))
-def test_what_others_forge_in_its_name_graylists_nobody(deeds: list[tuple[float, float]]) -> None:
+def test_what_others_forge_in_its_name_takes_nobodys_vote(deeds: list[tuple[float, float]]) -> None:
     scores, now = Scores(), 0.0
     for pause, count in deeds:
         now += pause
         scores.handle(Did(key=key(1), kind=FORGED, count=count), now)
-        assert scores.level(key(1)) > Level.GRAYLISTED
+        assert scores.level(key(1)) is Level.FULL
 
 
 @given(first=st.floats(0.0, 1e4), pauses=st.lists(PAUSES, max_size=12))
@@ -205,7 +205,7 @@ def test_the_worst_are_remembered_longest() -> None:
         {"invalid": Parameter(weight=1.0, lifetime_s=1.0, cap=1.0)},
         {"forged": Parameter(weight=-10.0, lifetime_s=1.0, cap=10.0)},
         {"gossip": 1.0},
-        {"graylist": -20.0},
+        {"graylist": -20.0, "publish": -30.0},
         {"decay_interval_s": 0.0},
         {"decay_to_zero": 1.0},
         {"max_keys": 0},

@@ -6,8 +6,8 @@ mesh, so P1 and P3 have nothing to count; behind a broker nobody has an address,
 sponsor; and who has sent a frame is not known by the link that it came on, so a bad signature is held against the key
 it names only as far as others' forgeries may harm (`ScoreConfig.forged`).
 
-Invariants: a score is at most `kept_cap`, and 0 at most for who has done no good; what is forged in its name alone
-graylists nobody; who does nothing more is back at its siblings' score within `recovery_s`; `max_keys` are remembered.
+Invariants: a score is at most `kept_cap`, and 0 at most for who has done no good; what is forged in its name moves
+nobody below a threshold; who does nothing more is back at its siblings' score within `recovery_s`; `max_keys` are remembered.
 """
 
 from __future__ import annotations
