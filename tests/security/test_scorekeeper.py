@@ -13,7 +13,7 @@ from agentbus.limits import BROKEN, FLOOD, INVALID, KEPT, Watcher
 from agentbus.membership import Membership, local
 from agentbus.security.electorate import Electorate, EpochSet, Seat, signed_epoch_set
 from agentbus.security.keys import KeyPair
-from agentbus.security.scores import Level, Scorekeeper
+from agentbus.security.scores import Level, Parameter, ScoreConfig, Scorekeeper
 from agentbus.testing import Simulation
 
 ISSUER = KeyPair(b"i" * 32)
@@ -163,7 +163,8 @@ def test_a_crowd_of_one_sponsor_is_seen_and_leaves_with_its_set() -> None:
     async def scenario(sim: Simulation) -> None:
         crowd = [f"s-{number}" for number in range(14)]
         electorate = enrolled(["here"])
-        keeper = Scorekeeper(electorate=electorate)
+        families = Parameter(weight=-5.0, lifetime_s=1.0, cap=32.0, free=8.0, power=2)
+        keeper = Scorekeeper(ScoreConfig(siblings=families), electorate=electorate)
         await sim.node("here", agents=[keeper])
         electorate.take(epoch(crowd, 5, KeyPair(b"s" * 32).key))
         await sim.sleep(1.5)

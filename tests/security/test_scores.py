@@ -11,7 +11,8 @@ from agentbus.errors import ConfigurationError
 from agentbus.limits import BROKEN, FLOOD, FORGED, INVALID, KEPT
 from agentbus.security.scores import Departed, Did, Introduced, Level, Moved, Parameter, ScoreConfig, Scores
 
-CONFIG = ScoreConfig(topics={"bids": 2.0, "chatter": 0.5}, max_keys=16)
+FAMILIES = Parameter(weight=-5.0, lifetime_s=1.0, cap=32.0, free=8.0, power=2)
+CONFIG = ScoreConfig(topics={"bids": 2.0, "chatter": 0.5}, max_keys=16, siblings=FAMILIES)
 KEYS = st.integers(0, 20).map(lambda number: bytes([number]) * 32)
 BAD = st.sampled_from([BROKEN, INVALID, FLOOD, FORGED, "a word of another's"])
 TOPICS = st.sampled_from(["bids", "chatter", "", "unheard of"])
@@ -165,8 +166,10 @@ def test_one_burst_too_many_is_forgiven() -> None:
     assert scores.level(key(1)) is Level.FULL
 
 
-def test_identities_of_one_sponsor_pull_one_another_down() -> None:
-    scores = Scores()
+def test_identities_of_one_sponsor_pull_one_another_down_where_that_is_said() -> None:
+    unsaid = Scores()
+    assert not [move for n in range(40) for move in unsaid.handle(Introduced(key(n), b"s" * 32), 0.0)]
+    scores = Scores(ScoreConfig(siblings=FAMILIES))
     moved = [move for n in range(13) for move in scores.handle(Introduced(key(n), b"s" * 32), 0.0)]
     assert {move.key for move in moved} == {key(n) for n in range(13)}
     assert scores.score(key(3), 0.0) == pytest.approx(-5.0 * (13 - 8) ** 2)

@@ -62,10 +62,11 @@ class ScoreConfig:
         invalid: frames that it signed and that must not be accepted (P4, squared).
         flood: messages beyond its rate, in seconds' worth (P7, squared beyond what is free). Who sends ten times what
             it may is graylisted after 7 s, a hundred times after less than one.
-        forged: frames in its name that it did not sign. Anybody can forge them, so all of them together move nobody below
-            a threshold: ``forged.most >= gossip``; that is checked.
-        siblings: identities that one sponsor has had enrolled, it among them (P6, squared beyond what is free). Never
-            decays; `lifetime_s` is not used.
+        forged: frames in its name that it did not sign. Anybody can forge them, so all of them together move nobody
+            below a threshold: ``forged.most >= gossip``; that is checked.
+        siblings: identities that one sponsor has had enrolled, it among them (P6, squared beyond what is free). Off
+            unless you say how many a sponsor may have: ``Parameter(weight=-5.0, lifetime_s=1.0, cap=32.0, free=8.0,
+            power=2)``, say. It never decays; `lifetime_s` is not used.
         kept_cap: what good deeds add at most, so that nobody can save up for a crime.
         topics: weights of single topics (message types, say); all others are one, of weight 1.
         decay_interval_s: seconds from decay to decay.
@@ -81,7 +82,7 @@ class ScoreConfig:
     invalid: Parameter = Parameter(weight=-10.0, lifetime_s=600.0, cap=6.0, power=2)
     flood: Parameter = Parameter(weight=-0.04, lifetime_s=600.0, cap=100.0, free=10.0, power=2)
     forged: Parameter = Parameter(weight=-1.0, lifetime_s=60.0, cap=5.0)
-    siblings: Parameter = Parameter(weight=-5.0, lifetime_s=1.0, cap=32.0, free=8.0, power=2)
+    siblings: Parameter = Parameter(weight=0.0, lifetime_s=1.0, cap=32.0, free=8.0, power=2)
     kept_cap: float = 20.0
     topics: Mapping[str, float] = field(default_factory=dict[str, float])
     decay_interval_s: float = 1.0
@@ -99,8 +100,8 @@ class ScoreConfig:
             raise ConfigurationError("graylist <= publish <= gossip <= 0 <= kept_cap")
         if self.forged.most < self.gossip:
             raise ConfigurationError(
-                f"what others forge could take a node's vote: forged adds {self.forged.most:g} at its cap; let that stay "
-                f"above gossip={self.gossip:g}"
+                f"what others forge could take a node's vote: forged adds {self.forged.most:g} at its cap; "
+                f"let that stay above gossip={self.gossip:g}"
             )
         if not (0 < self.decay_interval_s < inf and 0 < self.decay_to_zero < 1 and self.max_keys >= 4):
             raise ConfigurationError("decay_interval_s > 0, 0 < decay_to_zero < 1, max_keys >= 4")

@@ -7,7 +7,8 @@ sponsor; and who has sent a frame is not known by the link that it came on, so a
 it names only as far as others' forgeries may harm (`ScoreConfig.forged`).
 
 Invariants: a score is at most `kept_cap`, and 0 at most for who has done no good; what is forged in its name moves
-nobody below a threshold; who does nothing more is back at its siblings' score within `recovery_s`; `max_keys` are remembered.
+nobody below a threshold; who does nothing more is back at its siblings' score within `recovery_s`; `max_keys` are
+remembered.
 """
 
 from __future__ import annotations
