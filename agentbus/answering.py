@@ -127,7 +127,8 @@ class RequestWorker(Worker):
 
     def limited(self, inbound: Inbound, places: range, bucket: Bucket) -> None:
         super().limited(inbound, places, bucket)
-        for index in places[: bucket.answers(len(places))]:
+        told = bucket.answers(len(places))
+        for index in places[:told] if told else ():
             text = f"more than {bucket.rate.per_s:g} a second from one sender: try again in {bucket.retry_s():.3g} s"
             answer(self.host, inbound, index, Busy(f"{self.host.name}.{self.spec.name}: {text}"))
 

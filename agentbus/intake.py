@@ -65,12 +65,13 @@ class Intake:
         unhandled: messages sent to this agent by name that it has no behavior for.
     """
 
-    __slots__ = ("_bidders", "_cancels", "_consumptions", "_host", "_realm", "_unknown", "unhandled")
+    __slots__ = ("_answering", "_bidders", "_cancels", "_consumptions", "_host", "_realm", "_unknown", "unhandled")
 
     def __init__(self, host: Listening, realm: Realm) -> None:
         self._host = host
         self._realm = realm
         self._cancels: list[Cancel] = []
+        self._answering: dict[str, Worker] = {}  # by the type of request
         self._bidders: list[Bidder] = []
         self._consumptions: list[Consumption] = []
         limits = host.port.bus.limits
@@ -87,7 +88,7 @@ class Intake:
         self._cancels.append(bus.listen(subjects.to_agent(host.name), self._directed, "", host.name).drain)
         for spec in behaviors.rpc:
             name = full_name(spec.type)
-            worker = host.worker_of(spec)
+            worker = self._answering[name] = host.worker_of(spec)
             offer = worker.offer
             self._cancels.append(bus.listen(subjects.any(name), offer, name, "any").drain)
             self._cancels.append(routes.plain(subjects.all(name), name, offer))
@@ -163,10 +164,10 @@ class Intake:
                 worker.offer(inbound)
             if hears:
                 return
-        for spec in host.behaviors.rpc:
-            if full_name(spec.type) == kind:
-                host.worker_of(spec).offer(inbound)
-                return
+        worker = self._answering.get(kind)
+        if worker is not None:
+            worker.offer(inbound)
+            return
         count = len(inbound.frame.payloads)
         self.unhandled += count
         host.dropped("", count, f"it has no behavior for {kind}")

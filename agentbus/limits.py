@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
+from math import inf
 from typing import Protocol, runtime_checkable
 
 from .errors import ConfigurationError
@@ -88,6 +89,10 @@ BROKEN = "broken"
 """A promise not kept: an award taken and not done, an answer that was not what was owed."""
 
 
+TELL_S = 0.1
+"""Seconds between two times that a sender's refusals are told: they are counted at once."""
+
+
 class Bucket:
     """One sender's messages at one behavior, and the refusals that it is still told of.
 
@@ -95,12 +100,14 @@ class Bucket:
     handling it.
     """
 
-    __slots__ = ("_answers", "_at", "_tokens", "rate")
+    __slots__ = ("_answers", "_at", "_tokens", "_told_at", "_untold", "rate")
 
     def __init__(self, rate: Rate, now: float) -> None:
         self.rate = rate
         self._tokens = self._answers = float(rate.burst)
         self._at = now
+        self._untold = 0
+        self._told_at = -inf
 
     def take(self, count: int, now: float) -> int:
         """How many of `count` messages pass."""
@@ -118,6 +125,15 @@ class Bucket:
         answered = min(count, int(self._answers + 1e-9))
         self._answers -= answered
         return answered
+
+    def tell(self, count: int) -> int:
+        """How many refusals, these `count` among them, are to be told now: all since the last time, or 0 when that was
+        less than `TELL_S` ago."""
+        self._untold += count
+        if self._at - self._told_at < TELL_S:
+            return 0
+        told, self._untold, self._told_at = self._untold, 0, self._at
+        return told
 
     def retry_s(self) -> float:
         """Seconds until a message passes, as of the last `take`."""

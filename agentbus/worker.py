@@ -130,12 +130,15 @@ class Worker(ABC):
         return part(inbound, range(passed)) if passed else None
 
     def limited(self, inbound: Inbound, places: range, bucket: Bucket) -> None:
-        """Tells of messages that their sender may not send now."""
+        """Tells of messages that their sender may not send now; of a flood now and then."""
+        count = bucket.tell(len(places))
+        if not count:
+            return
         host = self.host
         why = f"{inbound.frame.source or 'a foreign client'} sends more than {bucket.rate.per_s:g} a second"
-        host.dropped(self.spec.name, len(places), why)
+        host.dropped(self.spec.name, count, why)
         if host.port.bus.watcher is not None:
-            host.port.bus.watcher.saw(inbound.principal, FLOOD, len(places) / bucket.rate.per_s)
+            host.port.bus.watcher.saw(inbound.principal, FLOOD, count / bucket.rate.per_s)
 
     def offer(self, inbound: Inbound) -> None:
         """Takes a frame in; what its sender may not send is refused, what the mailbox has no room for is dropped by the

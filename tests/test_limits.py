@@ -61,6 +61,18 @@ def test_refusals_are_answered_at_the_rate_at_which_messages_are_taken() -> None
     assert bucket.answers(999) == 1
 
 
+def test_a_flood_is_told_now_and_then_and_in_full() -> None:
+    bucket = Bucket(Rate(per_s=1.0), 0.0)
+    told = 0
+    for number in range(1000):
+        now = number / 1000
+        refused = 1 - bucket.take(1, now)
+        told += bucket.tell(refused) if refused else 0
+    assert bucket.take(1, 1.2) == 1
+    told += bucket.tell(0)
+    assert told == 999
+
+
 def test_who_was_heard_longest_ago_is_forgotten() -> None:
     buckets = Buckets(Rate(per_s=1.0), 2)
     first = buckets.of("a", 0.0)
