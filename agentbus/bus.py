@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from google.protobuf.message import EncodeError, Message
 
 from .calls import Calls
-from .coalescing import Lane
+from .coalescing import Lane, joined
 from .deadlines import DeadlineQueue
 from .decisions import Decisions
 from .errors import AgentBusError, Closed, PayloadTooLarge, SchemaMismatch, Unauthorized
@@ -151,9 +151,11 @@ class Bus:
         self._turn_open = False
         if self._dirty:
             dirty, self._dirty = self._dirty, {}
-            for lane in dirty.values():
-                if lane.payloads:
-                    self.emit(lane)
+            lanes = joined(dirty.values())
+            if len(lanes) > 1:
+                self.transport.hold()
+            for lane in lanes:
+                self.emit(lane)
 
     def emit(self, lane: Lane) -> None:
         """Seals the lane's frame and hands it to the wire. What can't be sent fails its calls, or is counted."""

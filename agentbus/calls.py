@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Generic, TypeVar
 
 from google.protobuf.message import DecodeError, Message
@@ -152,8 +153,8 @@ class Calls:
     def answered(self, frame: Frame) -> None:
         """A frame of replies has come; answers to nothing, late ones for example, are ignored."""
         calls = self._open
-        kind, source = frame.type, frame.source
-        for sequence, payload in zip(frame.answers, frame.payloads, strict=False):
+        kind, sources = frame.type, frame.sources or repeat(frame.source)
+        for sequence, source, payload in zip(frame.answers, sources, frame.payloads, strict=False):
             call = calls.get(sequence)
             if call is not None:
                 call.answer(kind, source, payload)

@@ -20,6 +20,7 @@
     |   |-- DeadlineExceeded        no answer in time (also a TimeoutError)                retry
     |   |-- Busy                    the mailbox is full, or the agent is going away        retry
     |   |-- Refused                 the agent understood and said no
+    |   |   `-- EscrowRefused         the escrow ledger said no: `reason`
     |   |-- HandlerFailed           the handler raised: `error_type`, `text`
     |   |-- SchemaMismatch          a type unknown to the receiver, or bytes it can't parse
     |   |-- HopLimitExceeded        messages caused one another for too long
@@ -141,6 +142,15 @@ class Refused(RequestFailed):
     """The agent understood the request and declined it."""
 
     code = 403
+
+
+class EscrowRefused(Refused):
+    """The escrow ledger understood and moved nothing. `reason`: why, a word of `agentbus.market.Reason`; the text names
+    the account, hold or transaction, and the remedy."""
+
+    def __init__(self, text: str = "", *, reason: str = "") -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 class HandlerFailed(RequestFailed):

@@ -97,6 +97,7 @@ class Intake:
                 self._bidders.append(bidder)
                 called = _admitted(worker, bidder.called)
                 self._cancels.append(routes.plain(subjects.call(name), CALL, called))
+                self._cancels.append(routes.plain(subjects.closed(name), REJECTION, bidder.closed))
         for spec in behaviors.on:
             worker = host.worker_of(spec)
             name = full_name(spec.type)
@@ -155,7 +156,7 @@ class Intake:
         of one of its bids."""
         host = self._host
         kind = inbound.frame.type
-        if kind in (AWARD, REJECTION, CANCELLATION) and self._bidders:
+        if kind in (AWARD, CANCELLATION) and self._bidders:
             self._decided(inbound)
             return
         if not inbound.reply:

@@ -183,6 +183,10 @@ class Transport(Protocol):
         """
         ...
 
+    def hold(self) -> None:
+        """Several messages will be sent before this turn of the event loop ends: they may go with one write then."""
+        ...
+
     async def writable(self, *, timeout_s: float = 5.0) -> None:
         """Waits until `congested` is false. Raises `NotConnected` when the link is lost or the time is over."""
         ...
