@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from google.protobuf.wrappers_pb2 import Int32Value, StringValue
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentbus import Agent, Context, Node, cooperative, on, rpc
@@ -19,6 +19,7 @@ from .waiting import until
 ARRIVALS = st.lists(st.tuples(st.floats(0.0, 5.0), st.integers(1, 40)), min_size=1, max_size=60)
 
 
+@settings(deadline=None)
 @given(per_s=st.floats(0.1, 100.0), burst=st.integers(1, 50), arrivals=ARRIVALS)
 def test_no_span_of_time_lets_more_pass_than_the_burst_and_the_rate(
     per_s: float, burst: int, arrivals: list[tuple[float, int]]
@@ -35,12 +36,14 @@ def test_no_span_of_time_lets_more_pass_than_the_burst_and_the_rate(
             assert total <= burst + per_s * (end - start) + 1e-6
 
 
+@settings(deadline=None)
 @given(per_s=st.floats(1.0, 100.0), burst=st.integers(1, 20), count=st.integers(1, 60))
 def test_who_keeps_to_the_rate_is_never_refused(per_s: float, burst: int, count: int) -> None:
     bucket = Bucket(Rate(per_s=per_s, burst=burst), 0.0)
     assert all(bucket.take(1, number / per_s) == 1 for number in range(count))
 
 
+@settings(deadline=None)
 @given(burst=st.integers(1, 20), asked=st.integers(1, 200))
 def test_the_hint_is_true(burst: int, asked: int) -> None:
     bucket = Bucket(Rate(per_s=4.0, burst=burst), 0.0)

@@ -108,6 +108,7 @@ TestFairMailboxAgainstLists = FairMailboxAgainstLists.TestCase
 TestFairMailboxAgainstLists.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 
 
+@settings(deadline=None)
 @given(counts=st.dictionaries(SENDERS, st.integers(1, 50), min_size=2))
 def test_senders_take_turns(counts: dict[str, int]) -> None:
     mailbox = FairMailbox(1000)

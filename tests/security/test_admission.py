@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentbus.errors import ConfigurationError
@@ -61,6 +61,7 @@ def test_the_realms_key_admits_who_knows_it() -> None:
         RealmKey("")
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 4), max_size=8))
 def test_a_quorum_counts_members_and_not_signatures(signers: list[int]) -> None:
     asked = application()
@@ -180,6 +181,7 @@ def test_those_without_a_sponsor_share_one_quota() -> None:
     assert "1 enrolled" in reason(quota, application(2))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0.0, 40.0), st.integers(0, 4)), max_size=40))
 def test_no_period_has_more_than_the_quota(arrivals: list[tuple[float, int]]) -> None:
     quota, now = Quota(3, 60.0), 0.0

@@ -47,6 +47,7 @@ def test_a_set_is_what_it_was_when_it_was_signed() -> None:
     assert verified_epoch_set(signed_epoch_set(made, ISSUER), ISSUER.key, "town") == made
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_no_byte_of_it_can_be_changed_and_none_left_out(data: st.DataObject) -> None:
     signed = epoch(1, seats(1, 2, 3))
@@ -57,6 +58,7 @@ def test_no_byte_of_it_can_be_changed_and_none_left_out(data: st.DataObject) -> 
             verified_epoch_set(altered, ISSUER.key, "town")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_bytes_that_are_none_are_refused(noise: bytes) -> None:
     with pytest.raises(Unauthorized):

@@ -97,6 +97,7 @@ TestScoresUnderAllEvents = ScoresUnderAllEvents.TestCase
 TestScoresUnderAllEvents.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
 
 
+@settings(deadline=None)
 @given(deeds=st.lists(st.tuples(PAUSES, BAD, st.floats(0.0, 1e4), TOPICS), max_size=40))
 def test_who_does_only_wrong_is_never_above_0(deeds: list[tuple[float, str, float, str]]) -> None:
     scores, now = Scores(CONFIG), 0.0
@@ -106,6 +107,7 @@ def test_who_does_only_wrong_is_never_above_0(deeds: list[tuple[float, str, floa
         assert scores.score(key(1), now) <= 0.0
 
 
+@settings(deadline=None)
 @given(deeds=st.lists(st.tuples(st.floats(0.0, 10.0), st.floats(0.0, 1e6)), max_size=40))
 def test_what_others_forge_in_its_name_takes_nobodys_vote(deeds: list[tuple[float, float]]) -> None:
     scores, now = Scores(), 0.0
@@ -115,6 +117,7 @@ def test_what_others_forge_in_its_name_takes_nobodys_vote(deeds: list[tuple[floa
         assert scores.level(key(1)) is Level.FULL
 
 
+@settings(deadline=None)
 @given(first=st.floats(0.0, 1e4), pauses=st.lists(PAUSES, max_size=12))
 def test_decay_does_not_depend_on_who_looks_when(first: float, pauses: list[float]) -> None:
     often, once, now = Scores(), Scores(), first
