@@ -36,6 +36,8 @@ SENDERS, PER_S = 4, 50.0
 RATES = (2_000.0, 5_000.0)
 DEADLINE_S = 600.0
 BAR = 2.0
+UNSEEN_WIDTH = 160
+"""Columns of the table where there is no terminal to ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="exit with 1 when the bar is missed")
     asked = parser.parse_args(argv)
     cells = asyncio.run(run(asked.rates, asked.rounds, asked.seconds, asked.only_limited))
-    show(Console(), cells)
+    show(Console(width=None if sys.stdout.isatty() else UNSEEN_WIDTH), cells)
     asked.json.parent.mkdir(parents=True, exist_ok=True)
     document = {"machine": machine.description(), "cells": [{**asdict(each), "ratio": each.ratio} for each in cells]}
     asked.json.write_text(json.dumps(document, indent=1) + "\n")
