@@ -158,6 +158,7 @@ def rpc(
     overflow: Literal["reject", "drop_oldest"] = "reject",
     middleware: tuple[Middleware, ...] = (),
     rate: Rate | None = None,
+    approval: str = "",
 ) -> Callable[[Answer[A, Q, R]], Rpc[Q, R]]:
     """Marks a method that answers requests: ``async def name(self, request, ctx) -> Reply``.
 
@@ -169,6 +170,8 @@ def rpc(
         overflow: ``"reject"`` the new one, or ``"drop_oldest"``: the one that waited longest gets `Busy`.
         middleware: wrapped round this handler.
         rate: what each sender may send to it at most; in place of the node's `Limits.per_sender`.
+        approval: a name, ``"payments"`` say: each request waits until a person who may approve that has said yes. The
+            node has to host `agentbus.security.approvals.Approvals`.
 
     Raises:
         DefinitionError: anything that cannot work.
@@ -183,6 +186,8 @@ def rpc(
         if overflow not in ("reject", "drop_oldest"):
             raise DefinitionError(f"@rpc at {where}: overflow={overflow!r}: use 'reject' or 'drop_oldest'")
         _check_counts(where, "rpc", concurrency=concurrency, mailbox=mailbox)
+        if approval:
+            _check_approval(where, approval)
         spec = RpcSpec(
             name=function.__name__,
             type=request,
@@ -192,6 +197,7 @@ def rpc(
             overflow=overflow,
             middleware=tuple(middleware),
             rate=rate,
+            approval=approval,
         )
         return Rpc(function, spec, request, reply)
 
@@ -312,6 +318,15 @@ def _check_type(kind: object, where: str) -> None:
             f"{where}: {kind!r} is not a protobuf message class: give a class generated from a .proto file "
             "(`agentbus proto FOLDER` makes them)"
         )
+
+
+def _check_approval(where: str, approval: object) -> None:
+    try:
+        if not isinstance(approval, str):
+            raise SubjectError(f"approval={approval!r}: give it a name, 'payments' say")
+        check_name(approval, "approval")
+    except SubjectError as error:
+        raise DefinitionError(f"@rpc at {where}: {error}") from None
 
 
 def _check_counts(where: str, decorator: str, **values: object) -> None:

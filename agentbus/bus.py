@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from google.protobuf.message import EncodeError, Message
 
+from .audiences import Audience
 from .calls import Calls
 from .coalescing import Lane, joined
 from .deadlines import DeadlineQueue
@@ -26,7 +27,6 @@ from .errors import AgentBusError, Closed, PayloadTooLarge, SchemaMismatch, Unau
 from .inbound import JSON_CONTENT, Inbound, Listener, foreign_error, foreign_headers
 from .limits import Limits, Watcher
 from .messages import PLAIN, SEALED, Frame, decode_frame, encode_frame, to_failure, to_json
-from .negotiation import Audience
 from .subjects import Subjects
 from .transport import FrameGuard, Headers, Subscription, Transport
 
@@ -96,6 +96,7 @@ class Bus:
         self.inbox = f"{subjects.realm}.in.{node}.{epoch:x}"
         self.clock_us = clock_us
         self._guard = guard
+        self._sealed_takers: tuple[Callable[[str, Frame], None], ...] = ()
         self._on_malformed = on_malformed
         self.limits = limits
         self.watcher: Watcher | None = None
@@ -179,10 +180,22 @@ class Bus:
 
     def seal(self, subject: str, frame: Frame) -> bytes:
         """The frame's bytes as they travel."""
+        for take in self._sealed_takers:
+            take(subject, frame)
         body = encode_frame(frame)
         if self._guard is None:
             return PLAIN + body
         return SEALED + self._guard.seal(subject, body)
+
+    def hand_sealed_to(self, take: Callable[[str, Frame], None]) -> Callable[[], None]:
+        """Hands on each frame as it is sealed, with its subject, until what it returns is called. `take` must neither
+        wait nor raise, and changes nothing."""
+        self._sealed_takers += (take,)
+
+        def end() -> None:
+            self._sealed_takers = tuple(taker for taker in self._sealed_takers if taker is not take)
+
+        return end
 
     # -- in --------------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar, cast
 from google.protobuf.message import DecodeError, Message
 from structlog.typing import FilteringBoundLogger
 
+from .audiences import LOOK_S, Audience
 from .awards import AwardRule, Ranked
 from .calls import Call, parse_reply
 from .deadlines import Bucket
@@ -24,9 +25,7 @@ from .errors import AgentBusError, Busy, InvalidBid, SchemaMismatch, SubjectErro
 from .limits import BROKEN, KEPT
 from .messages import FAILURE_TYPE, as_error, full_name
 from .negotiation import (
-    LOOK_S,
     Accept,
-    Audience,
     Cancel,
     Declined,
     Effect,
@@ -170,7 +169,7 @@ class Delegation(Call, Generic[R]):
         port, machine = self._port, self._machine
         hops, trace = self._cause
         try:
-            message = call(serialize(self._job), self._terms)
+            message = call(serialize(self._job), self._terms, self._reply_name)
             subject = port.bus.subjects.call(self._name)
             route = port.route(subject, message, Award, hops, alone=False)
             self._tick_at(machine.next_deadline())

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any, Literal, TypeVar
 
+from .contracts import Engagement
 from .errors import AgentBusError, DeadlineExceeded, HandlerFailed, NoResponders, revive
 from .messages import Failure, Frame
-from .negotiation import Engagement
 from .subjects import type_name as name_of_token
 from .transport import Headers, Job
 

@@ -17,9 +17,9 @@ included. R. G. Smith, "The Contract Net Protocol", IEEE Transactions on Compute
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, KeysView, Mapping
+from collections.abc import Collection, KeysView
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import inf
 from typing import Literal, NamedTuple, SupportsFloat
 
@@ -28,12 +28,8 @@ from .errors import AgentBusError, AllFailed, DeadlineExceeded, InvalidBid, NoBi
 
 PATIENCE = 0.5
 """The share of the time left that a winner has while another could replace it, unless the buyer says seconds."""
-LOOK_S = 0.5
-"""Seconds for which what the peers' view said of bidders is taken for true."""
 LONGEST = 80
 """Characters of a wrong number that are told."""
-REMEMBER = 4096
-"""Bidders that an `Audience` remembers at most."""
 
 
 class Terms(NamedTuple):
@@ -50,64 +46,6 @@ class Terms(NamedTuple):
     team: str = ""
     second_price: bool = False
     again: bool = False
-
-
-class Contract(NamedTuple):
-    """An award as its winner sees it: ``ctx.contract``.
-
-    Attributes:
-        job: its id, for ``agentbus why``.
-        buyer: who called.
-        bid: what this agent asked for.
-        cost: what the job costs it by itself.
-        price: by the award rule.
-        payment: what it gets, by its weight.
-    """
-
-    job: str
-    buyer: str
-    terms: Terms
-    bid: float
-    cost: float
-    price: float
-    payment: float
-
-
-@dataclass(slots=True)
-class Engagement:
-    """A contract under way at its winner.
-
-    Attributes:
-        cancelled: the buyer wants it no longer.
-        ended: it is done, failed or given up.
-        kept: the winner does it itself.
-        stop: ends its handler, while that runs.
-    """
-
-    contract: Contract
-    cancelled: bool = False
-    ended: bool = False
-    kept: bool = False
-    stop: Callable[[], None] | None = None
-
-    def cancel(self) -> None:
-        """Ends it, or lets it not begin."""
-        self.cancelled = True
-        if self.stop is not None:
-            self.stop()
-
-    def begin(self, stop: Callable[[], None], *, late: bool) -> bool:
-        """Its handler is about to run. False: it is over, cancelled or `late`."""
-        if late or self.cancelled:
-            self.end()
-            return False
-        self.stop = stop
-        return True
-
-    def end(self) -> None:
-        """It is over."""
-        self.ended = True
-        self.stop = None
 
 
 # -- events ------------------------------------------------------------------------------------------------------------
@@ -430,47 +368,3 @@ class Negotiation:
                 effects.append(Reject(lost, price))
         self._until.clear()
         return [*effects, Ended(error, winners)]
-
-
-@dataclass(slots=True)
-class Audience:
-    """Who is known to bid for jobs of one type: whom the peers' view names, and who has answered before. Who is
-    silent when bidding closes is not waited for again until it is heard, or begins a new life.
-
-    Attributes:
-        looked_s: when the peers' view was last looked at.
-        lives: whom it named then, and the epoch of each; a new mapping with each look.
-    """
-
-    looked_s: float = float("-inf")
-    lives: Mapping[str, int] = field(default_factory=dict[str, int])
-    _heard: dict[str, None] = field(default_factory=dict[str, None])
-    _silent: dict[str, int] = field(default_factory=dict[str, int])
-
-    def look(self, lives: Mapping[str, int], now: float) -> None:
-        """The peers' view names these agents, each in the life of that epoch."""
-        self.looked_s = now
-        self.lives = dict(lives)
-        self._silent = {name: epoch for name, epoch in self._silent.items() if name in lives}
-
-    def expected(self) -> set[str]:
-        """Who should answer the next call."""
-        viewed = (name for name, epoch in self.lives.items() if self._silent.get(name) != epoch)
-        return {*self._heard, *viewed}
-
-    def knows(self, name: str) -> bool:
-        """Whether that agent has answered before."""
-        return name in self._heard
-
-    def heard(self, name: str) -> None:
-        """That agent has answered, for the first time or again after a silence."""
-        self._silent.pop(name, None)
-        if len(self._heard) < REMEMBER:
-            self._heard[name] = None
-
-    def missed(self, names: Collection[str]) -> None:
-        """These have not answered."""
-        for name in names:
-            self._heard.pop(name, None)
-            if name in self.lives:
-                self._silent[name] = self.lives[name]

@@ -259,19 +259,27 @@ def cooperative(
     overflow: Literal["reject", "drop_oldest"] = "reject",
     middleware: tuple[Middleware, ...] = (),
     rate: Rate | None = None,
+    approval: str = "",
 ) -> Callable[[Answer[A, Q, R]], Policy[Q, R]]:
     """Marks a method that does jobs it has bid its true cost for: ``async def name(self, job, ctx) -> Result``.
     The cost is another method's, marked ``@name.cost``. It is `hybrid` at the weight 0.
 
     Args:
         shares: whether it shares what it knows with its team; unless said, while its weight is below 0.5.
-        concurrency, mailbox, overflow, middleware, rate: as with `rpc`.
+        concurrency, mailbox, overflow, middleware, approval, rate: as with `rpc`.
 
     Raises:
         DefinitionError: anything that cannot work.
     """
     mark = rpc(
-        job, result, concurrency=concurrency, mailbox=mailbox, overflow=overflow, middleware=middleware, rate=rate
+        job,
+        result,
+        concurrency=concurrency,
+        mailbox=mailbox,
+        overflow=overflow,
+        middleware=middleware,
+        approval=approval,
+        rate=rate,
     )
     return _policy("cooperative", mark, 0.0, adaptive, shares)
 
@@ -287,10 +295,18 @@ def competitive(
     overflow: Literal["reject", "drop_oldest"] = "reject",
     middleware: tuple[Middleware, ...] = (),
     rate: Rate | None = None,
+    approval: str = "",
 ) -> Callable[[Answer[A, Q, R]], Policy[Q, R]]:
     """Marks a method that does jobs it has bid for as its strategy says. It is `hybrid` at the weight 1."""
     mark = rpc(
-        job, result, concurrency=concurrency, mailbox=mailbox, overflow=overflow, middleware=middleware, rate=rate
+        job,
+        result,
+        concurrency=concurrency,
+        mailbox=mailbox,
+        overflow=overflow,
+        middleware=middleware,
+        approval=approval,
+        rate=rate,
     )
     return _policy("competitive", mark, 1.0, strategy, shares)
 
@@ -307,6 +323,7 @@ def hybrid(
     overflow: Literal["reject", "drop_oldest"] = "reject",
     middleware: tuple[Middleware, ...] = (),
     rate: Rate | None = None,
+    approval: str = "",
 ) -> Callable[[Answer[A, Q, R]], Policy[Q, R]]:
     """Marks a method that does jobs it has bid for between its cost and what its strategy says.
 
@@ -314,13 +331,20 @@ def hybrid(
         weight: 0 for its cost to 1 for the strategy's bid; or a function of the job.
         strategy: what to bid at the weight 1.
         shares: whether it shares what it knows with its team; to be said when the weight is a function.
-        concurrency, mailbox, overflow, middleware, rate: as with `rpc`.
+        concurrency, mailbox, overflow, middleware, approval, rate: as with `rpc`.
 
     Raises:
         DefinitionError: anything that cannot work.
     """
     mark = rpc(
-        job, result, concurrency=concurrency, mailbox=mailbox, overflow=overflow, middleware=middleware, rate=rate
+        job,
+        result,
+        concurrency=concurrency,
+        mailbox=mailbox,
+        overflow=overflow,
+        middleware=middleware,
+        approval=approval,
+        rate=rate,
     )
     if not callable(weight):
         if invalid("the weight", weight, 1.0):
@@ -355,6 +379,7 @@ def _policy(
             middleware=spec.middleware,
             rate=spec.rate,
             reply=spec.reply,
+            approval=spec.approval,
             weight=weight,
             strategy=strategy,
             shares=shares,

@@ -17,12 +17,13 @@ from typing import NamedTuple, Self
 from google.protobuf.message import Message
 
 from .awards import lowest_bid
+from .contracts import Engagement
 from .deals import Deal
 from .decisions import JobKey, job_id
 from .delegating import WINDOW_S, Delegation
 from .errors import AgentBusError, DeadlineExceeded, Refused, SchemaMismatch
 from .inbound import Inbound
-from .negotiation import Engagement, Terms, invalid
+from .negotiation import Terms, invalid
 from .policies import Decision
 from .proposals import subcontracted
 from .specs import PolicySpec

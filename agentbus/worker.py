@@ -166,6 +166,11 @@ class Worker(ABC):
         if len(self.tasks) < self.spec.concurrency:
             self.resume()
 
+    @property
+    def queued(self) -> int:
+        """Messages that wait."""
+        return self.mailbox.size
+
     def resume(self) -> None:
         """Starts as many tasks as there is work for, if handlers may run."""
         if self.host.running:

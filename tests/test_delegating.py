@@ -18,6 +18,7 @@ import agentbus
 from agentbus import Agent, Context, Node, Supervision, competitive, cooperative, hybrid, rpc, second_price
 from agentbus.awards import best, every
 from agentbus.bidding import HELD
+from agentbus.contracts import Contract
 from agentbus.errors import (
     AllFailed,
     Busy,
@@ -30,7 +31,7 @@ from agentbus.errors import (
     SchemaMismatch,
 )
 from agentbus.messages import PLAIN, Failure, Frame, decode_frame, encode_frame
-from agentbus.negotiation import Contract, Negotiation, Terms
+from agentbus.negotiation import Negotiation, Terms
 from agentbus.policies import Past
 from agentbus.proposals import AWARD, CALL, REJECTION, Award, CallForProposals, Proposal, Rejection
 from examples.climate.v1.climate_pb2 import TargetReply, TargetRequest
@@ -512,6 +513,16 @@ async def test_each_decision_is_logged_and_kept() -> None:
     assert (refused["agent"], refused["reason"]) == ("none", "Refused: it can't do this job")
     (done,) = [entry for entry in logs if entry["event"] == "job done"]
     assert (done["winner"], done["price"], done["job"]) == ("near", 2.0, deal.job)
+
+
+async def test_a_result_that_nobody_returns_is_told_before_anybody_works() -> None:
+    notes: dict[str, Any] = {}
+    async with town("memory://hall", near=Courier(2.0, notes), far=Courier(3.0, notes)) as (buyer, _there):
+        with pytest.raises(NoBids) as failure:
+            await buyer.delegate(Delivery(), Delivery)
+    assert {type(why) for why in failure.value.refusals.values()} == {SchemaMismatch}
+    assert "returns a examples.couriers.v1.Receipt" in str(failure.value)
+    assert "done" not in notes
 
 
 async def test_what_fails_says_how_to_ask_why() -> None:

@@ -11,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from agentbus.audiences import Audience
 from agentbus.awards import AwardRule, Bid, every, lowest_bid, second_price
 from agentbus.errors import (
     AllFailed,
@@ -25,7 +26,6 @@ from agentbus.errors import (
 )
 from agentbus.negotiation import (
     Accept,
-    Audience,
     Cancel,
     Declined,
     Effect,
