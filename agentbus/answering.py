@@ -7,6 +7,7 @@ import asyncio
 from .context import Context
 from .errors import AgentBusError, Busy, HandlerFailed
 from .inbound import Inbound
+from .limits import Bucket
 from .messages import full_name
 from .middleware import Handler
 from .specs import RpcSpec
@@ -123,6 +124,13 @@ class RequestWorker(Worker):
 
     def _wrong_type(self, reply: object) -> TypeError:
         return TypeError(f"{self.spec.name} returned a {type(reply).__name__}, not a {full_name(self.reply_type)}")
+
+    def limited(self, inbound: Inbound, places: range, bucket: Bucket) -> None:
+        super().limited(inbound, places, bucket)
+        told = bucket.answers(len(places))
+        for index in places[:told] if told else ():
+            text = f"more than {bucket.rate.per_s:g} a second from one sender: try again in {bucket.retry_s():.3g} s"
+            answer(self.host, inbound, index, Busy(f"{self.host.name}.{self.spec.name}: {text}"))
 
     def reject(self, inbound: Inbound, places: range, why: str) -> None:
         super().reject(inbound, places, why)

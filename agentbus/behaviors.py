@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
 from google.protobuf.message import Message
 
 from .errors import DefinitionError, SubjectError
+from .limits import Rate
 from .messages import full_name, is_message_type
 from .specs import (
     MAILBOX,
@@ -79,6 +80,7 @@ def on(
     ack_wait_s: float = 30.0,
     backoff: Backoff | None = None,
     middleware: tuple[Middleware, ...] = (),
+    rate: Rate | None = None,
 ) -> Callable[[Hear[A, T]], Hear[A, T]]:
     """Marks a method that hears events: ``async def name(self, message, ctx)``.
 
@@ -96,6 +98,7 @@ def on(
         ack_wait_s: seconds without a sign of life after which a durable event is given to another.
         backoff: when a failed durable event is tried again.
         middleware: wrapped round this handler.
+        rate: what each sender may send to it at most; in place of the node's `Limits.per_sender`.
 
     Raises:
         DefinitionError: anything that cannot work.
@@ -112,6 +115,8 @@ def on(
                 f"@on at {where}: overflow={policy!r} with durable={durable!r}: a durable behavior blocks, a live one "
                 "rejects or drops the oldest"
             )
+        if durable is not None and rate is not None:
+            raise DefinitionError(f"@on at {where}: durable events are fetched, not sent: leave rate= out")
         if durable is not None and queue is not None:
             raise DefinitionError(f"@on at {where}: a durable behavior is shared by its name: leave queue= out")
         try:
@@ -130,6 +135,7 @@ def on(
             mailbox=mailbox,
             overflow=policy,
             middleware=tuple(middleware),
+            rate=rate,
             topic=topic,
             queue=queue,
             durable=durable,
@@ -151,6 +157,7 @@ def rpc(
     mailbox: int = MAILBOX,
     overflow: Literal["reject", "drop_oldest"] = "reject",
     middleware: tuple[Middleware, ...] = (),
+    rate: Rate | None = None,
     approval: str = "",
 ) -> Callable[[Answer[A, Q, R]], Rpc[Q, R]]:
     """Marks a method that answers requests: ``async def name(self, request, ctx) -> Reply``.
@@ -162,6 +169,7 @@ def rpc(
         mailbox: requests that may wait; the requester of one more gets `Busy`.
         overflow: ``"reject"`` the new one, or ``"drop_oldest"``: the one that waited longest gets `Busy`.
         middleware: wrapped round this handler.
+        rate: what each sender may send to it at most; in place of the node's `Limits.per_sender`.
         approval: a name, ``"payments"`` say: each request waits until a person who may approve that has said yes. The
             node has to host `agentbus.security.approvals.Approvals`.
 
@@ -188,6 +196,7 @@ def rpc(
             mailbox=mailbox,
             overflow=overflow,
             middleware=tuple(middleware),
+            rate=rate,
             approval=approval,
         )
         return Rpc(function, spec, request, reply)

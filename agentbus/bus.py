@@ -26,6 +26,7 @@ from .deadlines import DeadlineQueue
 from .decisions import Decisions
 from .errors import AgentBusError, Closed, PayloadTooLarge, SchemaMismatch, Unauthorized
 from .inbound import JSON_CONTENT, Inbound, Listener, foreign_error, foreign_headers
+from .limits import Limits, Watcher
 from .messages import PLAIN, SEALED, Frame, decode_frame, encode_frame, to_failure, to_json
 from .subjects import Subjects
 from .transport import Denial, FrameGuard, Headers, Subscription, Transport
@@ -65,6 +66,10 @@ class Bus:
         clock_us: microseconds since 1970.
         guard: seals and opens frames, if there is an identity.
         on_malformed: told of inbound bytes that are not of the protocol: subject and why.
+        limits: what one sender may have of a behavior.
+
+    Attributes:
+        watcher: told of what senders do wrong.
     """
 
     def __init__(
@@ -78,6 +83,7 @@ class Bus:
         on_malformed: Callable[[str, AgentBusError], None],
         guard: FrameGuard | None = None,
         max_hops: int = MAX_HOPS,
+        limits: Limits | None = None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.transport = transport
@@ -96,6 +102,8 @@ class Bus:
         self._sealed_takers: tuple[Callable[[str, Frame], None], ...] = ()
         self._replies: OrderedDict[str, str] | None = None
         self._on_malformed = on_malformed
+        self.limits = limits
+        self.watcher: Watcher | None = None
         self._sequence = 1
         self._dirty: dict[tuple[str, str], Lane] = {}
         self._turn_open = False

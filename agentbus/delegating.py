@@ -21,7 +21,8 @@ from .calls import Call, parse_reply
 from .deadlines import Bucket
 from .deals import Deal, Winner
 from .decisions import JobKey, job_id
-from .errors import AgentBusError, InvalidBid, SchemaMismatch, SubjectError
+from .errors import AgentBusError, Busy, InvalidBid, SchemaMismatch, SubjectError
+from .limits import BROKEN, KEPT
 from .messages import FAILURE_TYPE, as_error, full_name
 from .negotiation import (
     Accept,
@@ -219,6 +220,13 @@ class Delegation(Call, Generic[R]):
 
     def _note_end(self, ended: Ended, winners: tuple[Winner[R], ...]) -> None:
         machine = self._machine
+        watcher = self._port.bus.watcher
+        if watcher is not None:
+            for winner in winners:
+                watcher.saw(winner.agent, KEPT)
+            for name, why in machine.failures.items():
+                if not isinstance(why, Busy):  # which is no fault, and was said in time
+                    watcher.saw(name, BROKEN)
         common: dict[str, object] = {"type": self._name, "value": self._terms.value}
         if ended.error is not None:
             counts = {"refused": len(machine.refusals), "failed": len(machine.failures)}

@@ -23,6 +23,7 @@ __all__ = [
     "FAILED",
     "FALSE_ACCUSER",
     "LYING",
+    "MISBEHAVING",
     "OVERLOADED",
     "PEER_EVENT_KIND_FAILED",
     "PEER_EVENT_KIND_JOINED",
@@ -50,3 +51,5 @@ SILENT = "silent"
 """An agent that says nothing though its node is alive."""
 FALSE_ACCUSER = "false-accuser"
 """An agent whose accusations nobody could reproduce."""
+MISBEHAVING = "misbehaving"
+"""A node whose key is heard no more: it floods, signs what is not acceptable, or breaks its word."""

@@ -6,7 +6,7 @@ go to it, and come from it, in the headers of NATS's service protocol (ADR-32).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, Literal, TypeVar
 
 from .contracts import Engagement
@@ -62,6 +62,11 @@ class Inbound:
         json = headers is not None and header(headers, "Content-Type").partition(";")[0].strip() == JSON_CONTENT
         frame = Frame(kind, "", 0, 0, 0, 0, [body], [], [], [])
         return cls(frame, subject, reply, received_s, "json" if json else "protobuf")
+
+    @property
+    def principal(self) -> Hashable:
+        """Who has sent it: the name that the frame claims."""
+        return self.frame.source
 
     @property
     def inbox(self) -> str:

@@ -11,7 +11,8 @@ from typing import Protocol
 from .bidding import Bidder, Bidding
 from .durable import DurableWorker
 from .errors import Refused, SchemaMismatch
-from .inbound import Inbound
+from .inbound import Inbound, Listener
+from .limits import Buckets, Rate
 from .messages import full_name
 from .proposals import AWARD, CALL, CANCELLATION, REJECTION
 from .routes import Cancel, Routes
@@ -20,6 +21,9 @@ from .streams import DurableStreams
 from .subjects import Subjects, placed, type_token
 from .transport import ConsumerSpec, Consumption, Job
 from .worker import EventWorker, Worker, answer
+
+UNKNOWN = Rate(per_s=100.0, burst=100)
+"""How many of its messages that nobody here handles each sender is told of, where senders have limits."""
 
 
 class Realm(Protocol):
@@ -61,14 +65,17 @@ class Intake:
         unhandled: messages sent to this agent by name that it has no behavior for.
     """
 
-    __slots__ = ("_bidders", "_cancels", "_consumptions", "_host", "_realm", "unhandled")
+    __slots__ = ("_answering", "_bidders", "_cancels", "_consumptions", "_host", "_realm", "_unknown", "unhandled")
 
     def __init__(self, host: Listening, realm: Realm) -> None:
         self._host = host
         self._realm = realm
         self._cancels: list[Cancel] = []
+        self._answering: dict[str, Worker] = {}  # by the type of request
         self._bidders: list[Bidder] = []
         self._consumptions: list[Consumption] = []
+        limits = host.port.bus.limits
+        self._unknown = Buckets(UNKNOWN, limits.senders) if limits is not None else None
         self.unhandled = 0
 
     async def begin(self) -> None:
@@ -81,13 +88,15 @@ class Intake:
         self._cancels.append(bus.listen(subjects.to_agent(host.name), self._directed, "", host.name).drain)
         for spec in behaviors.rpc:
             name = full_name(spec.type)
-            offer = host.worker_of(spec).offer
+            worker = self._answering[name] = host.worker_of(spec)
+            offer = worker.offer
             self._cancels.append(bus.listen(subjects.any(name), offer, name, "any").drain)
             self._cancels.append(routes.plain(subjects.all(name), name, offer))
             if isinstance(spec, PolicySpec):
                 bidder = Bidder(host, spec, offer)
                 self._bidders.append(bidder)
-                self._cancels.append(routes.plain(subjects.call(name), CALL, bidder.called))
+                called = _admitted(worker, bidder.called)
+                self._cancels.append(routes.plain(subjects.call(name), CALL, called))
                 self._cancels.append(routes.plain(subjects.closed(name), REJECTION, bidder.closed))
         for spec in behaviors.on:
             worker = host.worker_of(spec)
@@ -156,14 +165,17 @@ class Intake:
                 worker.offer(inbound)
             if hears:
                 return
-        for spec in host.behaviors.rpc:
-            if full_name(spec.type) == kind:
-                host.worker_of(spec).offer(inbound)
-                return
+        worker = self._answering.get(kind)
+        if worker is not None:
+            worker.offer(inbound)
+            return
         count = len(inbound.frame.payloads)
         self.unhandled += count
         host.dropped("", count, f"it has no behavior for {kind}")
-        for index in range(count):
+        told = count
+        if self._unknown is not None:
+            told = self._unknown.of(inbound.principal, inbound.received_s).take(count, inbound.received_s)
+        for index in range(told):
             answer(host, inbound, index, SchemaMismatch(f"agent {host.name!r} has no @rpc for {kind}"))
 
     def _decided(self, inbound: Inbound) -> None:
@@ -175,3 +187,14 @@ class Intake:
             else:
                 if inbound.frame.type == AWARD:
                     answer(self._host, inbound, index, Refused("it has no open bid: it has expired, or was lost"))
+
+
+def _admitted(worker: Worker, called: Listener) -> Listener:
+    """Hears calls for proposals that their sender may make."""
+
+    def hear(inbound: Inbound) -> None:
+        admitted = worker.admit(inbound)
+        if admitted is not None:
+            called(admitted)
+
+    return hear

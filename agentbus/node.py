@@ -35,6 +35,7 @@ from .errors import (
     Unauthorized,
 )
 from .identity import NodeIdentity, whose
+from .limits import Limits, Watcher
 from .messages import EPOCH_CHANCE_BITS, AgentFailed, full_name
 from .middleware import Middleware
 from .peers import PeerProvider, PeerView
@@ -71,6 +72,8 @@ class Node(Speaker):
         durable: the limits of the realm's streams of durable events.
         middleware: wrapped round every handler, outside the behavior's own.
         guard: seals and opens frames.
+        limits: what one sender may have of a behavior: a rate, a fair share of the mailbox. By default none, and with
+            a guard `Limits()`.
         peers: who is alive; by default what an agent here knows that is a `PeerProvider` (`membership`), else this
             node's agents only.
         max_hops: messages that may cause one another.
@@ -94,6 +97,7 @@ class Node(Speaker):
         durable: StreamLimits | None = None,
         middleware: Sequence[Middleware] = (),
         guard: FrameGuard | None = None,
+        limits: Limits | None = None,
         peers: PeerView | None = None,
         max_hops: int = MAX_HOPS,
         drain_s: float = DRAIN_S,
@@ -122,6 +126,7 @@ class Node(Speaker):
         self._agents = agents
         self._limits = durable or StreamLimits()
         self._guard = guard
+        self._sender_limits = limits or (Limits() if guard is not None else None)
         self._max_hops = max_hops
         self._drain_s = drain_s
         self._log: FilteringBoundLogger | None = None
@@ -177,6 +182,7 @@ class Node(Speaker):
             on_malformed=self.reporting.malformed,
             guard=self._guard,
             max_hops=self._max_hops,
+            limits=self._sender_limits,
         )
         if self._identity is not None:
             self.bus.answer_where_asked()
@@ -336,11 +342,15 @@ class Node(Speaker):
         if tasks := cell.tasks():
             await asyncio.wait(tasks, timeout=self._drain_s)
         await cell.end()
+        if isinstance(cell.agent, Watcher) and self.bus.watcher is cell.agent:
+            self.bus.watcher = None
         self.cells.pop(cell.name, None)
 
     def adopt(self, agent: Agent) -> None:
-        """Takes over the view of an agent that knows who is alive, unless the node was given one; and the desk of one
-        that asks people for their approval."""
+        """Takes over the view of an agent that knows who is alive, unless the node was given one; the desk of one that
+        asks people for their approval; and one that watches over senders."""
+        if isinstance(agent, Watcher):
+            self.bus.watcher = agent
         if isinstance(agent, PeerProvider) and not self._peers_given:
             self.peers = agent.peer_view(self._presence)
         if isinstance(agent, ApprovalDesk):

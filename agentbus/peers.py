@@ -57,6 +57,14 @@ class PeerProvider(Protocol):
         ...
 
 
+class Electorate(Protocol):
+    """Who has a vote in the realm: one each, whatever number of names, agents and lives it has."""
+
+    def votes(self, node: str, key: bytes | None = None) -> bool:
+        """Whether that node has a vote; with a key, whether it has it under that key."""
+        ...
+
+
 class Standing(Enum):
     """How far an agent is to be trusted in one life."""
 

@@ -28,6 +28,7 @@ from google.protobuf.message import Message
 
 from .behaviors import Answer, Rpc, rpc
 from .errors import AgentBusError, ConfigurationError, DefinitionError, HandlerFailed, Refused
+from .limits import Rate
 from .messages import said
 from .negotiation import Terms, invalid
 from .specs import MAILBOX, PolicySpec, RpcSpec
@@ -257,6 +258,7 @@ def cooperative(
     mailbox: int = MAILBOX,
     overflow: Literal["reject", "drop_oldest"] = "reject",
     middleware: tuple[Middleware, ...] = (),
+    rate: Rate | None = None,
     approval: str = "",
 ) -> Callable[[Answer[A, Q, R]], Policy[Q, R]]:
     """Marks a method that does jobs it has bid its true cost for: ``async def name(self, job, ctx) -> Result``.
@@ -264,7 +266,7 @@ def cooperative(
 
     Args:
         shares: whether it shares what it knows with its team; unless said, while its weight is below 0.5.
-        concurrency, mailbox, overflow, middleware, approval: as with `rpc`.
+        concurrency, mailbox, overflow, middleware, approval, rate: as with `rpc`.
 
     Raises:
         DefinitionError: anything that cannot work.
@@ -277,6 +279,7 @@ def cooperative(
         overflow=overflow,
         middleware=middleware,
         approval=approval,
+        rate=rate,
     )
     return _policy("cooperative", mark, 0.0, adaptive, shares)
 
@@ -291,6 +294,7 @@ def competitive(
     mailbox: int = MAILBOX,
     overflow: Literal["reject", "drop_oldest"] = "reject",
     middleware: tuple[Middleware, ...] = (),
+    rate: Rate | None = None,
     approval: str = "",
 ) -> Callable[[Answer[A, Q, R]], Policy[Q, R]]:
     """Marks a method that does jobs it has bid for as its strategy says. It is `hybrid` at the weight 1."""
@@ -302,6 +306,7 @@ def competitive(
         overflow=overflow,
         middleware=middleware,
         approval=approval,
+        rate=rate,
     )
     return _policy("competitive", mark, 1.0, strategy, shares)
 
@@ -317,6 +322,7 @@ def hybrid(
     mailbox: int = MAILBOX,
     overflow: Literal["reject", "drop_oldest"] = "reject",
     middleware: tuple[Middleware, ...] = (),
+    rate: Rate | None = None,
     approval: str = "",
 ) -> Callable[[Answer[A, Q, R]], Policy[Q, R]]:
     """Marks a method that does jobs it has bid for between its cost and what its strategy says.
@@ -325,7 +331,7 @@ def hybrid(
         weight: 0 for its cost to 1 for the strategy's bid; or a function of the job.
         strategy: what to bid at the weight 1.
         shares: whether it shares what it knows with its team; to be said when the weight is a function.
-        concurrency, mailbox, overflow, middleware, approval: as with `rpc`.
+        concurrency, mailbox, overflow, middleware, approval, rate: as with `rpc`.
 
     Raises:
         DefinitionError: anything that cannot work.
@@ -338,6 +344,7 @@ def hybrid(
         overflow=overflow,
         middleware=middleware,
         approval=approval,
+        rate=rate,
     )
     if not callable(weight):
         if invalid("the weight", weight, 1.0):
@@ -370,6 +377,7 @@ def _policy(
             mailbox=spec.mailbox,
             overflow=spec.overflow,
             middleware=spec.middleware,
+            rate=spec.rate,
             reply=spec.reply,
             approval=spec.approval,
             weight=weight,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from google.protobuf.message import Message
 
+from .limits import Rate
 from .messages import full_name
 from .subjects import ALL
 
@@ -47,6 +48,7 @@ class Spec:
         mailbox: messages that may wait.
         overflow: what happens to one more.
         middleware: wrapped round the handler, the first outermost.
+        rate: what each sender may send to it; None: what the node's limits say.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Spec:
     mailbox: int = MAILBOX
     overflow: Overflow = "reject"
     middleware: tuple[Middleware, ...] = ()
+    rate: Rate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

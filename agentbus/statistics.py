@@ -15,9 +15,11 @@ class Counters:
         failed: messages whose handler raised.
         refused: messages whose handler raised an error of agentbus's own, on purpose or passed on.
         expired: requests whose requester had stopped waiting before, or while, they were handled.
-        dropped: messages that the mailbox had no room for, or that were left at the stop.
+        dropped: messages that the mailbox had no room for, that their sender's rate refused, or that were left at the
+            stop.
         malformed: payloads that could not be parsed.
         dead_lettered: durable events given up.
+        limited: of the dropped, those that their sender may not send, by its rate.
         busy_s: seconds spent in handlers, their waits included.
         last_error: the last failure, as text.
     """
@@ -32,6 +34,7 @@ class Counters:
     dead_lettered: int = 0
     busy_s: float = 0.0
     last_error: str = ""
+    limited: int = 0
 
     @property
     def errors(self) -> int:
@@ -51,6 +54,7 @@ class Counters:
             self.dead_lettered,
             self.busy_s,
             self.last_error,
+            self.limited,
         )
 
 

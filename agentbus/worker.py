@@ -20,11 +20,13 @@ from google.protobuf.message import DecodeError, Message
 from .context import Context, Surroundings
 from .errors import AgentBusError, SchemaMismatch
 from .inbound import Inbound
+from .limits import FLOOD, Bucket, Buckets, Limits
 from .mailbox import Mailbox, part
 from .messages import full_name, parse_json, said
 from .middleware import Handler
 from .specs import OnSpec, RpcSpec
 from .statistics import Counters
+from .turns import FairMailbox
 
 SLICE_S = 0.002
 """How long a worker whose handlers never wait may keep the event loop, seconds."""
@@ -98,19 +100,55 @@ class Worker(ABC):
         handler: what handles a message; replaced when the agent is built again.
     """
 
-    __slots__ = ("__weakref__", "_fresh", "counters", "handler", "host", "mailbox", "spec", "tasks")
+    __slots__ = ("__weakref__", "_buckets", "_fresh", "counters", "handler", "host", "mailbox", "spec", "tasks")
 
     def __init__(self, host: Host, spec: OnSpec | RpcSpec, handler: Handler) -> None:
         self.host = host
         self.spec = spec
         self.handler = handler
         self.counters = Counters()
-        self.mailbox = Mailbox(spec.mailbox)
+        limits = host.port.bus.limits
+        fair = limits is not None and limits.fair and spec.overflow != "block"
+        self.mailbox = FairMailbox(spec.mailbox) if fair else Mailbox(spec.mailbox)
+        rate = spec.rate or (limits.per_sender if limits is not None and spec.overflow != "block" else None)
+        self._buckets = Buckets(rate, (limits or Limits()).senders) if rate is not None else None
         self.tasks: dict[asyncio.Task[None], None] = {}
         self._fresh: set[asyncio.Task[None]] = set()  # of these, those that have taken nothing yet
 
+    def admit(self, inbound: Inbound) -> Inbound | None:
+        """What of a frame its sender may send now, by its rate. The rest is refused, and counted."""
+        if self._buckets is None:
+            return inbound
+        count = len(inbound.frame.payloads)
+        bucket = self._buckets.of(inbound.principal, inbound.received_s)
+        passed = bucket.take(count, inbound.received_s)
+        if passed == count:
+            return inbound
+        self.counters.received += count - passed
+        self.counters.dropped += count - passed
+        self.counters.limited += count - passed
+        self.limited(inbound, range(passed, count), bucket)
+        return part(inbound, range(passed)) if passed else None
+
+    def limited(self, inbound: Inbound, places: range, bucket: Bucket) -> None:
+        """Tells of messages that their sender may not send now; of a flood now and then."""
+        count = bucket.tell(len(places))
+        if not count:
+            return
+        host = self.host
+        why = f"{inbound.frame.source or 'a foreign client'} sends more than {bucket.rate.per_s:g} a second"
+        host.dropped(self.spec.name, count, why)
+        if host.port.bus.watcher is not None:
+            host.port.bus.watcher.saw(inbound.principal, FLOOD, count / bucket.rate.per_s)
+
     def offer(self, inbound: Inbound) -> None:
-        """Takes a frame in; what the mailbox has no room for is dropped by the behavior's policy."""
+        """Takes a frame in; what its sender may not send is refused, what the mailbox has no room for is dropped by the
+        behavior's policy."""
+        if inbound.engagement is None:  # else its call was admitted
+            admitted = self.admit(inbound)
+            if admitted is None:
+                return
+            inbound = admitted
         if self.host.ended:
             count = len(inbound.frame.payloads)
             self.counters.received += count

@@ -13,7 +13,7 @@ from ..behaviors import every, on, on_start, on_stop
 from ..context import Context
 from ..errors import AgentBusError, NotConnected
 from ..faults import ERRING, OVERLOADED, SILENT, SLOW, Fault
-from ..peers import Peer, PeerId
+from ..peers import Electorate, Peer, PeerId
 from ..supervision import Supervision
 from .codec import LoadReport, Probe, ProbeEcho, Scores, VoteMessage, from_vote, to_fault, to_vote
 from .config import DetectionConfig
@@ -87,6 +87,7 @@ class Detection(Agent):
             "silent" unless another is given.
         gauges: what the application measures of agents.
         thresholds: the fleet's scores; by default the quantiles of those that were heard.
+        electorate: who has a vote; what others say is not counted. By default every node believed alive has one.
         speaks_for: the agent of this node in whose name it votes, reports and accuses: the one that is convicted
             when the node is silent or accuses falsely. By default itself.
     """
@@ -102,9 +103,11 @@ class Detection(Agent):
         gauges: Sequence[Gauges] = (),
         thresholds: Thresholds | None = None,
         speaks_for: str = "",
+        electorate: Electorate | None = None,
     ) -> None:
         self.config = config or DetectionConfig()
         self.speaks_for = speaks_for
+        self._electorate = electorate
         self._given = dict(reproducers or {})
         self._gauges = tuple(gauges)
         self._shared = SharedScores(self.config.scores, self.config.score_names)
@@ -200,6 +203,8 @@ class Detection(Agent):
     @on(VoteMessage, topic="vote", mailbox=HEARD, overflow="drop_oldest")
     async def hear_vote(self, message: VoteMessage, ctx: Context) -> None:
         """A witness's vote."""
+        if self._electorate is not None and not self._electorate.votes(message.by_node):
+            return
         if self._is_from(ctx, message.by_node, message.by_epoch) and self._fits(message):
             await self._handle(from_vote(message))
 

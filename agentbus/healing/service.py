@@ -16,7 +16,7 @@ from ..behaviors import every, on, on_start, on_stop, rpc
 from ..context import Context
 from ..errors import AgentBusError, PayloadTooLarge
 from ..faults import Fault, PeerEvent
-from ..peers import PeerId, Standing
+from ..peers import Electorate, PeerId, Standing
 from ..subjects import check_name
 from ..supervision import Supervision
 from .codec import (
@@ -92,6 +92,7 @@ class Healer(Agent):
         on_rehost: called when this node has to take over from another. Without it nothing is done here: work that
             follows standing (`sharding`) moves by itself.
         load: how much a node has to do, for re-hosting by load; None: not known.
+        electorate: who has a vote; what others tell is not counted. By default every node believed alive has one.
     """
 
     supervision: ClassVar[Supervision] = Supervision(on_failure="resume")
@@ -105,6 +106,7 @@ class Healer(Agent):
         on_restart: OnRestart | None = None,
         on_rehost: OnRehost | None = None,
         load: Callable[[str], float | None] = lambda node: None,
+        electorate: Electorate | None = None,
     ) -> None:
         self._policy = policy or Policy()
         self.config = config or HealingConfig()
@@ -112,6 +114,7 @@ class Healer(Agent):
         self.on_restart = on_restart
         self.on_rehost = on_rehost
         self._load = load
+        self._electorate = electorate
         self._knowledge = Knowledge(self.config)
         self._machine = HealingMachine("", self._policy, self._knowledge, load)
         self._journal = Journal()
@@ -196,6 +199,8 @@ class Healer(Agent):
             await self._believe([from_belief(told.standing, ctx.now(), self.config.probation_max_s)], told.by, ctx)
 
     async def _believe(self, beliefs: list[Belief | None], by: str, ctx: Context) -> None:
+        if self._electorate is not None and not self._electorate.votes(by):
+            return
         for belief in beliefs:
             if belief is not None:
                 await self._step(Told(belief=belief, by=by), ctx)

@@ -9,6 +9,7 @@ from typing import TypedDict
 
 from ..agent import Agent, again
 from ..errors import ConfigurationError
+from ..limits import Limits
 from ..middleware import Middleware
 from ..node import Node
 from ..peers import PeerView
@@ -30,6 +31,7 @@ class NodeOptions(TypedDict, total=False):
     durable: StreamLimits | None
     middleware: Sequence[Middleware]
     guard: FrameGuard | None
+    limits: Limits | None
     peers: PeerView | None
     max_hops: int
     drain_s: float

@@ -152,7 +152,8 @@ class Simulation:
         Args:
             name: the node's, by which faults mean it.
             agents: as `agentbus.Node` takes them.
-            options: `realm`, `durable`, `middleware`, `guard`, `peers`, `max_hops`, `drain_s` of `agentbus.Node`.
+            options: `realm`, `durable`, `middleware`, `guard`, `limits`, `peers`, `max_hops`, `drain_s` of
+                `agentbus.Node`.
 
         Raises:
             ConfigurationError: the name is taken, or ``broker``.

@@ -1,0 +1,10 @@
+"""Who is enrolled and who votes: numbered sets that the enroller signs. One vote an identity."""
+
+from __future__ import annotations
+
+from .chain import Electorate, Fork
+from .codec import signed_epoch_set, verified_epoch_set
+from .model import EpochSet, Seat
+from .register import Register
+
+__all__ = ["Electorate", "EpochSet", "Fork", "Register", "Seat", "signed_epoch_set", "verified_epoch_set"]
