@@ -27,6 +27,7 @@ from .specs import (
     Overflow,
     PolicySpec,
     RpcSpec,
+    Unsigned,
 )
 from .subjects import ALL, check_name, check_topic
 
@@ -79,6 +80,7 @@ def on(
     ack_wait_s: float = 30.0,
     backoff: Backoff | None = None,
     middleware: tuple[Middleware, ...] = (),
+    unsigned: Unsigned = "refuse",
 ) -> Callable[[Hear[A, T]], Hear[A, T]]:
     """Marks a method that hears events: ``async def name(self, message, ctx)``.
 
@@ -96,6 +98,8 @@ def on(
         ack_wait_s: seconds without a sign of life after which a durable event is given to another.
         backoff: when a failed durable event is tried again.
         middleware: wrapped round this handler.
+        unsigned: on a node whose frames are signed, ``"allow"`` also what foreign clients send, whom nobody vouches
+            for; `Context.sender` is empty then.
 
     Raises:
         DefinitionError: anything that cannot work.
@@ -121,6 +125,7 @@ def on(
                     check_name(value, label)
         except SubjectError as error:
             raise DefinitionError(f"@on at {where}: {error}") from None
+        _check_unsigned(where, "on", unsigned)
         _check_counts(where, "on", concurrency=concurrency, mailbox=mailbox, max_deliver=max_deliver)
         _check_positive(where, "on", ack_wait_s=ack_wait_s)
         spec = OnSpec(
@@ -130,6 +135,7 @@ def on(
             mailbox=mailbox,
             overflow=policy,
             middleware=tuple(middleware),
+            unsigned=unsigned,
             topic=topic,
             queue=queue,
             durable=durable,
@@ -151,6 +157,7 @@ def rpc(
     mailbox: int = MAILBOX,
     overflow: Literal["reject", "drop_oldest"] = "reject",
     middleware: tuple[Middleware, ...] = (),
+    unsigned: Unsigned = "refuse",
 ) -> Callable[[Answer[A, Q, R]], Rpc[Q, R]]:
     """Marks a method that answers requests: ``async def name(self, request, ctx) -> Reply``.
 
@@ -161,6 +168,8 @@ def rpc(
         mailbox: requests that may wait; the requester of one more gets `Busy`.
         overflow: ``"reject"`` the new one, or ``"drop_oldest"``: the one that waited longest gets `Busy`.
         middleware: wrapped round this handler.
+        unsigned: on a node whose frames are signed, ``"allow"`` also what foreign clients send, whom nobody vouches
+            for; `Context.sender` is empty then.
 
     Raises:
         DefinitionError: anything that cannot work.
@@ -174,6 +183,7 @@ def rpc(
         _check_type(reply, f"@rpc at {where}")
         if overflow not in ("reject", "drop_oldest"):
             raise DefinitionError(f"@rpc at {where}: overflow={overflow!r}: use 'reject' or 'drop_oldest'")
+        _check_unsigned(where, "rpc", unsigned)
         _check_counts(where, "rpc", concurrency=concurrency, mailbox=mailbox)
         spec = RpcSpec(
             name=function.__name__,
@@ -183,6 +193,7 @@ def rpc(
             mailbox=mailbox,
             overflow=overflow,
             middleware=tuple(middleware),
+            unsigned=unsigned,
         )
         return Rpc(function, spec, request, reply)
 
@@ -303,6 +314,11 @@ def _check_type(kind: object, where: str) -> None:
             f"{where}: {kind!r} is not a protobuf message class: give a class generated from a .proto file "
             "(`agentbus proto FOLDER` makes them)"
         )
+
+
+def _check_unsigned(where: str, decorator: str, unsigned: object) -> None:
+    if unsigned not in ("refuse", "allow"):
+        raise DefinitionError(f"@{decorator} at {where}: unsigned={unsigned!r}: use 'refuse' or 'allow'")
 
 
 def _check_counts(where: str, decorator: str, **values: object) -> None:

@@ -321,6 +321,7 @@ def _policy(
             mailbox=spec.mailbox,
             overflow=spec.overflow,
             middleware=spec.middleware,
+            unsigned=spec.unsigned,
             reply=spec.reply,
             weight=weight,
             strategy=strategy,

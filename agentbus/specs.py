@@ -19,6 +19,7 @@ Q = TypeVar("Q", bound=Message)
 R = TypeVar("R", bound=Message)
 
 Overflow = Literal["reject", "drop_oldest", "block"]
+Unsigned = Literal["refuse", "allow"]
 MAILBOX = 65536
 """Messages that a behavior's mailbox holds unless it says otherwise: one read of a socket brings thousands."""
 
@@ -47,6 +48,7 @@ class Spec:
         mailbox: messages that may wait.
         overflow: what happens to one more.
         middleware: wrapped round the handler, the first outermost.
+        unsigned: what happens to what no agent has signed, on a node whose frames are signed.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Spec:
     mailbox: int = MAILBOX
     overflow: Overflow = "reject"
     middleware: tuple[Middleware, ...] = ()
+    unsigned: Unsigned = "refuse"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from typing import Protocol
 from google.protobuf.message import DecodeError, Message
 
 from .context import Context, Surroundings
-from .errors import AgentBusError, SchemaMismatch
+from .errors import AgentBusError, SchemaMismatch, Unauthorized
 from .inbound import Inbound
 from .mailbox import Mailbox, part
 from .messages import full_name, parse_json, said
@@ -110,6 +110,9 @@ class Worker(ABC):
 
     def offer(self, inbound: Inbound) -> None:
         """Takes a frame in; what the mailbox has no room for is dropped by the behavior's policy."""
+        if inbound.foreign and self.spec.unsigned == "refuse" and self.host.port.bus.guard is not None:
+            self.refuse_unsigned(inbound)
+            return
         if self.host.ended:
             count = len(inbound.frame.payloads)
             self.counters.received += count
@@ -126,6 +129,14 @@ class Worker(ABC):
                 self.reject(old, places, f"its mailbox of {self.spec.mailbox} is full")
         if len(self.tasks) < self.spec.concurrency:
             self.resume()
+
+    def refuse_unsigned(self, inbound: Inbound) -> None:
+        """Refuses what nobody has signed; tells who asked."""
+        error = Unauthorized(f"{self.host.name}.{self.spec.name} takes only what is signed")
+        self.counters.received += 1
+        self.counters.refused += 1
+        self.host.port.bus.refuse(inbound.subject, error)
+        answer(self.host, inbound, 0, error)
 
     def resume(self) -> None:
         """Starts as many tasks as there is work for, if handlers may run."""
