@@ -136,7 +136,7 @@ class Guard:
         self._capacity = capacity
         self._replicas = replicas
         self._clock = clock
-        self._now_us: Callable[[], int] = lambda: int(time.time() * MICRO)
+        self._now_us = _microseconds(clock or time.time)
         self._pair, self._enrolment, self._own = self._believed(pair, enrolment)
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._begun = 0
@@ -171,8 +171,8 @@ class Guard:
                 f"the identity is for node {own.node!r} in realm {self._realm!r}, not for {node!r} in {realm!r}: "
                 f"write Node(realm={self._realm!r}, name={own.node!r}, ...)"
             )
-        clock = self._clock
-        self._now_us = clock_us if clock is None else lambda: int(clock() * MICRO)
+        if self._clock is None:
+            self._now_us = clock_us
         boot_us = self._now_us()
         self.end()
         self._restart(boot_us)
@@ -330,6 +330,10 @@ class Guard:
                 then(job, Unauthorized(error))
 
         positions.judge(consumer, Delivery(stream, number, job, judged))
+
+
+def _microseconds(clock: Callable[[], float]) -> Callable[[], int]:
+    return lambda: int(clock() * MICRO)
 
 
 def _valid_s(signed: bytes) -> float:
