@@ -7,10 +7,11 @@ everywhere: its former life may have taken it.
 
 **Memory is bounded**: at most `capacity` streams are kept, and forgetting one lets no replay in. Proof. When a stream
 is forgotten, the newest time of issue that it had accepted goes into its key's floor, which never falls. Let a frame
-be accepted, and come again. If its stream is kept, its number is marked in the window, or the window has passed it:
-refused. If its stream was forgotten meanwhile, the floor of its key is at or above its time of issue, and a stream that
-is not kept accepts only what was issued above the floor: refused. When the last stream of a key is forgotten, the key's
-floor goes into the one that all unknown keys begin with, so that is at or above it, too. No clock is read for it.
+be accepted, and come again. If its stream has been kept, its number is marked in the window, or the window has passed
+it: refused. If its stream was forgotten meanwhile, the floor of its key is at or above its time of issue. A stream is
+opened, also for a second time, only by what was issued above the floor, and never accepts what was issued at or below
+the floor that it was opened with: refused. When the last stream of a key is forgotten, the key's floor goes into the
+one that all unknown keys begin with, so that is at or above it, too. No clock is read for it.
 
 Who opens a stream where there is no room gives up the oldest of its own key, so that one key's streams can't push out
 another's; only a key that has none takes one of the key that has been silent the longest.
@@ -52,11 +53,13 @@ class Window:
         highest: the highest number that has come.
         missing: bit i: the number `highest` - i has not come.
         newest_us: the newest time of issue.
+        floor_us: nothing that was issued then or before is accepted.
     """
 
-    __slots__ = ("highest", "missing", "newest_us")
+    __slots__ = ("floor_us", "highest", "missing", "newest_us")
 
-    def __init__(self, number: int, issued_us: int = 0, *, window: int = WINDOW) -> None:
+    def __init__(self, number: int, issued_us: int = 0, *, floor_us: int = -1, window: int = WINDOW) -> None:
+        self.floor_us = floor_us
         self.highest = number
         self.missing = ((1 << min(number, window)) - 1) & ~1
         self.newest_us = issued_us
@@ -82,6 +85,7 @@ class Window:
 
 _NEXT = Heard()
 _LATE = Heard("", 0, True)
+_FORGOTTEN = Heard("its stream was forgotten after it was issued: it may have come before")
 
 
 class _Speaker:
@@ -126,6 +130,8 @@ class Replays:
         known = speaker.streams.get(stream) if speaker else None
         if speaker is None or known is None:
             return self._first(key, speaker, stream, number, issued_us)
+        if issued_us <= known.floor_us:
+            return _FORGOTTEN
         heard = known.take(number, self._window)
         if heard.refusal:
             return heard
@@ -137,12 +143,12 @@ class Replays:
     def _first(self, key: bytes, speaker: _Speaker | None, stream: StreamKey, number: int, issued_us: int) -> Heard:
         """A frame of a stream that is not known."""
         if issued_us <= (speaker.floor_us if speaker else self._floor_us):
-            return Heard("its stream was forgotten after it was issued: it may have come before")
+            return _FORGOTTEN
         if self._count >= self._capacity:
             self._forget_one(speaker)
         if speaker is None:
             speaker = self._speakers[key] = _Speaker(self._floor_us)
-        speaker.streams[stream] = Window(number, issued_us, window=self._window)
+        speaker.streams[stream] = Window(number, issued_us, floor_us=speaker.floor_us, window=self._window)
         self._speakers.move_to_end(key)
         self._count += 1
         return _NEXT
