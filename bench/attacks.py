@@ -6,7 +6,7 @@ An attack counts as accepted when a handler has seen it, or a requester has take
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -166,7 +166,7 @@ def flipped(frame: Captured, rng: Random) -> Captured:
 
 
 @asynccontextmanager
-async def hearing(url: str, guard: Guard, target: Target) -> AsyncIterator[Node]:
+async def hearing(url: str, guard: Guard, target: Target) -> AsyncGenerator[Node]:
     """The node that is attacked."""
     async with Node(url, realm=REALM, name="hearing", guard=guard, agents={"target": target}) as node:
         yield node
