@@ -28,9 +28,10 @@ from rich.console import Console
 from rich.table import Table
 
 from . import machine, table
-from .attacks import attacked, honest, honest_on
+from .attacks import attacked
 from .broker import nats_server
 from .frame import Comparison, Figure, Ground, Measures, Side, measure
+from .honest import honest, honest_on
 from .pairs import DEADLINE_S
 from .processes import child
 from .sides.samples import SAMPLE_BYTES
@@ -72,9 +73,9 @@ def rate_figure() -> Figure:
         name="rate",
         title="Signed and verified events, against the same unsigned",
         method=(
-            f"Protobuf messages of {SAMPLE_BYTES} bytes, `await node.publish(message)` in a loop, one publisher and one "
-            "subscriber process; 300,000 coalesced into frames of up to 64 KiB, and 40,000 with spread=True, which is "
-            "one a frame. One signature a frame. From the first publish to the last handler call; all are counted."
+            f"Protobuf messages of {SAMPLE_BYTES} bytes, `await node.publish(message)` in a loop, one publisher and "
+            "one subscriber process; 300,000 coalesced into frames of up to 64 KiB, and 40,000 with spread=True: one "
+            "a frame. One signature a frame. From the first publish to the last handler call; all are counted."
         ),
         sides=(
             Side("signed", partial(delivered, signed=True, alone=False)),
