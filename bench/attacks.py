@@ -58,7 +58,7 @@ class Target(Agent):
     async def hear(self, sample: Sample, ctx: Context) -> None:
         self.seen[0] += 1
 
-    @on(Sample, durable="kept")
+    @on(Sample, durable="kept", ack_wait_s=3.0)
     async def keep(self, sample: Sample, ctx: Context) -> None:
         assert ctx.delivery is not None
         if self.fails and ctx.delivery.attempt == 1 and sample.number % self.fails == 0:
