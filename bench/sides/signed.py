@@ -11,13 +11,14 @@ from agentbus.security import Enrolment, Guard, KeyPair, signed_enrolment
 from examples.bench.v1.bench_pb2 import Sample
 
 from ..child import Channel
-from .counting import Tally
-from .ours import Hearer
+from .counting import Tally, at_once
+from .ours import Hearer, Keeper
 from .samples import SAMPLE_BYTES, sample_fields
 
 ISSUER = KeyPair(bytes(32))
 ISSUERS = {ISSUER.key: "worker"}
 HOUR_S = 3600
+WIDTH = 64
 
 
 def guard_of(
@@ -44,29 +45,39 @@ def guard_of(
     return Guard(pair, signed_enrolment(enrolment, ISSUER), ISSUERS, realm, window_s=window_s, clock=clock)
 
 
-async def hear_events(channel: Channel, *, url: str, realm: str, count: int, signed: bool) -> dict[str, Any]:
-    """Receives events in an `@on` coroutine."""
+async def hear_events(
+    channel: Channel, *, url: str, realm: str, count: int, signed: bool, durable: bool = False
+) -> dict[str, Any]:
+    """Receives events in an `@on` coroutine; `durable`: those that are stored."""
     tally = Tally(count)
-    guard = guard_of(realm, "hearing", "hearer") if signed else None
-    async with Node(url, realm=realm, name="hearing", guard=guard, agents=[Hearer(tally)]) as node:
+    guard = guard_of(realm, "hearing", "hearer", "keeper") if signed else None
+    agent = Keeper(tally) if durable else Hearer(tally)
+    async with Node(url, realm=realm, name="hearing", guard=guard, agents=[agent]) as node:
         channel.tell("ready")
+        began = time.process_time()
         result = await tally.result()
-        return {**result, "refused": node.statistics().malformed}
+        return {**result, "refused": node.statistics().malformed, "cpu_s": time.process_time() - began}
 
 
 async def publish_events(
-    channel: Channel, *, url: str, realm: str, count: int, signed: bool, alone: bool
+    channel: Channel, *, url: str, realm: str, count: int, signed: bool, alone: bool, durable: bool = False
 ) -> dict[str, Any]:
-    """Publishes a `Sample` in a loop. `alone`: each in a frame of its own."""
+    """Publishes a `Sample` in a loop. `alone`: each in a frame of its own; `durable`: each is stored, 64 at once."""
     message = Sample(**sample_fields())
     assert message.ByteSize() == SAMPLE_BYTES, f"the sample has {message.ByteSize()} bytes"
     guard = guard_of(realm, "speaking") if signed else None
     async with Node(url, realm=realm, name="speaking", guard=guard) as node:
         channel.tell("ready")
         await channel.told()
-        began = time.monotonic()
-        for _ in range(count):
-            await node.publish(message, spread=alone)
+        began, cpu = time.monotonic(), time.process_time()
+        if durable:
+            await at_once(lambda: node.publish(message, durable=True), count, WIDTH)
+        else:
+            for _ in range(count):
+                await node.publish(message, spread=alone)
         took = time.monotonic() - began
         frames = node.statistics().frames_sent
-    return {"began_s": began, "took_s": took, "frames": frames}
+        while node.transport.congested:
+            await node.transport.writable()
+        cpu = time.process_time() - cpu
+    return {"began_s": began, "took_s": took, "frames": frames or count, "cpu_s": cpu}
