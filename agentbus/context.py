@@ -188,6 +188,10 @@ class Context(Speaker):
         """The event loop's time, in seconds: monotonic, and virtual in a simulation."""
         return self._host.port.bus.loop.time()
 
+    def clock(self) -> float:
+        """The node's clock: seconds since 1970, virtual in a simulation. It may jump: measure with `now`."""
+        return self._host.port.bus.clock_us() / 1e6
+
     @property
     def rng(self) -> random.Random:
         """This agent's source of chance: seeded in a simulation."""

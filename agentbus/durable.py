@@ -127,8 +127,7 @@ class DurableWorker(Worker):
         self.counters.received += 1
         self.malformed()
         task = self.host.port.bus.loop.create_task(self._give_up(inbound, error), name=f"{self.spec.name}: unread")
-        self.tasks = (*self.tasks, task)
-        task.add_done_callback(self._ended)
+        self.keep(task)
 
     async def _give_up(self, inbound: Inbound, error: Exception) -> None:
         """Keeps it with the dead letters; what can't be stored there now is tried again, later."""

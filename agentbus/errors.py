@@ -20,6 +20,7 @@
     |   |-- DeadlineExceeded        no answer in time (also a TimeoutError)                retry
     |   |-- Busy                    the mailbox is full, or the agent is going away        retry
     |   |-- Refused                 the agent understood and said no
+    |   |   `-- EscrowRefused         the escrow ledger said no: `reason`
     |   |-- HandlerFailed           the handler raised: `error_type`, `text`
     |   |-- SchemaMismatch          a type unknown to the receiver, or bytes it can't parse
     |   |-- HopLimitExceeded        messages caused one another for too long
@@ -28,6 +29,8 @@
     |   |-- NoBids                  a job that nobody, or too few, bid for: `refusals`       retry
     |   `-- AllFailed               a job at which each who bid has failed: `failures`       retry
     |-- PayloadTooLarge           more than the broker takes
+    |-- NotSharing                a team's board, asked by a policy that does not share what it knows
+    |-- BoardFull                 a team's board, which holds as much as it may
     |-- CheckpointInvalid         a saved state is truncated, altered or of another version: `reasons`
     |-- AgentStopped              supervision gave an agent up
     `-- Closed                    the node, or the transport, has been closed
@@ -141,6 +144,15 @@ class Refused(RequestFailed):
     code = 403
 
 
+class EscrowRefused(Refused):
+    """The escrow ledger understood and moved nothing. `reason`: why, a word of `agentbus.market.Reason`; the text names
+    the account, hold or transaction, and the remedy."""
+
+    def __init__(self, text: str = "", *, reason: str = "") -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
 class HandlerFailed(RequestFailed):
     """The handler raised. `error_type` is the name of the exception's class, `text` what it said."""
 
@@ -221,6 +233,18 @@ class PayloadTooLarge(AgentBusError, ValueError):
     """A message, with its headers and frame, is larger than the broker takes."""
 
     code = 413
+
+
+class NotSharing(AgentBusError):
+    """A policy that does not share what it knows would read its team's board, or write on it."""
+
+    code = 403
+
+
+class BoardFull(AgentBusError):
+    """A team's board holds as many entries, or bytes, as it may. Nothing was written."""
+
+    code = 507
 
 
 class CheckpointInvalid(AgentBusError):

@@ -131,6 +131,7 @@ class PolicyState:
     def __init__(self, spec: PolicySpec) -> None:
         self._spec = spec
         self._weight: Weight[Any] = spec.weight
+        self._strategy = spec.strategy
         self.history: deque[Past] = deque(maxlen=REMEMBER)
 
     @property
@@ -144,6 +145,17 @@ class PolicyState:
         if not callable(weight) and (wrong := invalid("the weight", weight, 1.0)):
             raise ConfigurationError(str(wrong))
         self._weight = weight
+
+    @property
+    def strategy(self) -> Strategy:
+        """What it would ask for at the weight 1. Raises `ConfigurationError` when set to what can't be called."""
+        return self._strategy
+
+    @strategy.setter
+    def strategy(self, strategy: Strategy) -> None:
+        if not callable(strategy):
+            raise ConfigurationError(f"the strategy is {strategy!r}: give a function of cost, terms and history")
+        self._strategy = strategy
 
     @property
     def shares(self) -> bool:
@@ -183,7 +195,7 @@ class PolicyState:
             if wrong := invalid("the weight of", weight, 1.0, name):
                 return Decision(cost=cost, weight=weight, refusal=wrong)
             step = "strategy"
-            bid = cost + (weight * (self._spec.strategy(cost, terms, self.history) - cost) if weight else 0.0)
+            bid = cost + (weight * (self._strategy(cost, terms, self.history) - cost) if weight else 0.0)
             if wrong := invalid("the bid by the strategy of", bid, None, name):
                 return Decision(cost=cost, weight=weight, refusal=wrong)
         except Exception as error:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Protocol, cast
 
 from google.protobuf.message import DecodeError, Message
 
@@ -98,7 +98,7 @@ class Worker(ABC):
         handler: what handles a message; replaced when the agent is built again.
     """
 
-    __slots__ = ("__weakref__", "counters", "handler", "host", "mailbox", "spec", "tasks")
+    __slots__ = ("__weakref__", "_fresh", "counters", "handler", "host", "mailbox", "spec", "tasks")
 
     def __init__(self, host: Host, spec: OnSpec | RpcSpec, handler: Handler) -> None:
         self.host = host
@@ -106,7 +106,8 @@ class Worker(ABC):
         self.handler = handler
         self.counters = Counters()
         self.mailbox = Mailbox(spec.mailbox)
-        self.tasks: tuple[asyncio.Task[None], ...] = ()
+        self.tasks: dict[asyncio.Task[None], None] = {}
+        self._fresh: set[asyncio.Task[None]] = set()  # of these, those that have taken nothing yet
 
     def offer(self, inbound: Inbound) -> None:
         """Takes a frame in; what the mailbox has no room for is dropped by the behavior's policy."""
@@ -141,14 +142,25 @@ class Worker(ABC):
     def resume(self) -> None:
         """Starts as many tasks as there is work for, if handlers may run."""
         if self.host.running:
-            wanted = min(self.spec.concurrency, len(self.tasks) + self.mailbox.size)
+            busy = len(self.tasks) - len(self._fresh)
+            wanted = min(self.spec.concurrency, busy + self.mailbox.size)
             while len(self.tasks) < wanted:
-                task = self.host.port.bus.loop.create_task(self._run(), name=self.spec.name)
-                self.tasks = (*self.tasks, task)
-                task.add_done_callback(self._ended)
+                task = self.host.port.bus.loop.create_task(self._begin(), name=self.spec.name)
+                self._fresh.add(task)
+                self.keep(task)
+
+    def keep(self, task: asyncio.Task[None]) -> None:
+        """Counts a task among its own until it has ended."""
+        self.tasks[task] = None
+        task.add_done_callback(self._ended)
+
+    async def _begin(self) -> None:
+        self._fresh.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+        await self._run()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self.tasks = tuple(other for other in self.tasks if other is not task)
+        self._fresh.discard(task)  # it was cancelled before it had begun
+        self.tasks.pop(task, None)
         error = None if task.cancelled() else task.exception()
         if isinstance(error, Exception):
             self.host.failed(self.spec.name, error)

@@ -5,28 +5,32 @@
 * ``trading``: the double auction with traders of no intelligence against the sorted surplus;
 * ``truth``: the most that one bidder of a second-price auction gains by a lie, by brute force; first price beside it;
 * ``trust``: EigenTrust against networkx's PageRank, and jobs that fail under Kamvar's threat models A to D against the
-  same agents that choose at random.
+  same agents that choose at random;
+* ``ledger``: transfers on the escrow ledger, in several processes on a nats-server, with and without kills (SIGKILL)
+  of its writer and of who pays, against the auditor and the lists of who paid.
 
-All is seeded, nothing is timed. Exit status with ``--check``: 1 when a bar is missed.
+All is seeded; only the ledger is timed. Exit status with ``--check``: 1 when a bar is missed.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 
 from rich.console import Console
 from rich.table import Table
 
 from agentbus.market import Pricing
+from agentbus.observability.logs import configure
 
 from . import machine
-from .markets import sharing, trading, trust, truth
+from .markets import ledger, sharing, trading, trust, truth
 
 SIZES = {10: 300, 50: 30, 200: 5}
 """Agents, and how many seeds."""
@@ -43,6 +47,14 @@ FALL = {"A": 0.8, "B": 0.8}
 """By which share jobs that fail have to fall, where that is asked."""
 SAME = 1e-12
 PAGERANK_ALPHA = 0.15
+LEDGERS = (
+    ledger.Arm(transfers=16_000, window=1),
+    ledger.Arm(transfers=100_000),
+    ledger.Arm(transfers=100_000, kills=20, writers=10),
+)
+QUICK_LEDGERS = (ledger.Arm(transfers=800, kills=2, writers=1, agents=4, processes=2),)
+RATE = 1_000.0
+"""Transfers a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,12 +198,45 @@ def trust_rows(quick: bool) -> Iterator[Row]:
         )
 
 
+def ledger_rows(quick: bool) -> Iterator[Row]:
+    """The escrow ledger."""
+    for arm in QUICK_LEDGERS if quick else LEDGERS:
+        found = asyncio.run(ledger.measure(arm))
+        killed = ", ".join(f"{count} of a {kind}" for kind, count in sorted(found.killed.items()))
+        what = f"{arm.transfers:,} transfers by {arm.agents} agents, {arm.window} at a time each, "
+        what += f"kills: {killed}" if killed else "no kills"
+        pauses = sorted(found.pauses_s)
+        note = f"{found.took_s:.1f} s, {found.batches} commits"
+        if pauses:
+            note += (
+                f"; nothing after a kill of the writer for {median(pauses):.2f} s (median), {pauses[-1]:.2f} s at most"
+            )
+        yield Row(
+            group="ledger",
+            what=what,
+            value=found.rate,
+            unit="transfers/s",
+            bar=None if quick or arm.window == 1 else RATE,
+            note=note,
+        )
+        zeros: list[tuple[str, int]] = [
+            ("lost", found.lost),
+            ("doubled, or of nobody's asking", found.unknown),
+            ("accounts with another balance than the lists give", found.wrong),
+            ("problems found by the auditor", len(found.problems)),
+        ]
+        for zero, count in zeros:
+            note = "; ".join(found.problems[:3]) if count and found.problems else ""
+            yield Row(group="ledger", what=f"the same: {zero}", value=count, unit="", bar=0.0, most=True, note=note)
+
+
 GROUPS: dict[str, Callable[[bool], Iterator[Row]]] = {
     "assignment": assignment_rows,
     "bundles": bundle_rows,
     "trading": trading_rows,
     "truth": truth_rows,
     "trust": trust_rows,
+    "ledger": ledger_rows,
 }
 
 
@@ -216,6 +261,8 @@ def _number(value: float) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Measures, prints, writes. Returns 1 when a bar is missed and ``--check`` was given."""
     asked = arguments(argv)
+    if "ledger" in (asked.only or GROUPS):
+        configure("error")  # of this process's nodes
     console = Console(width=None if sys.stdout.isatty() else 200)
     rows: list[Row] = []
     for name in asked.only or GROUPS:

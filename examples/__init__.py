@@ -12,5 +12,11 @@
 7. `e07_simulation`: test agents in virtual time, with a network that fails.
 8. `e08_shuttle`: all together: processes that watch a real sensor stream for anomalies. Also ``make demo``.
 
+Three stories with figures, a page each in docs/guides:
+
+* `examples.couriers`: the same forty jobs under three policies and their mixtures: who earns what, and what is wasted.
+* `examples.energy`: households trade what their roofs make by double auction, and one fails at noon.
+* `examples.compute`: buyers and providers of compute, with escrow, disputes and reputation; two providers cheat.
+
 `examples.climate` has agents to host with ``agentbus run``.
 """

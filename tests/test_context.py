@@ -144,6 +144,18 @@ async def test_one_seed_gives_one_chance(url: str) -> None:
     assert drawn[0][0] != drawn[0][1]
 
 
+async def test_the_clock_is_the_nodes(url: str) -> None:
+    told: list[float] = []
+
+    class Looker(Agent):
+        @on_start
+        async def look(self, ctx: Context) -> None:
+            told.append(ctx.clock())
+
+    async with Node(url, agents=[Looker()], clock=lambda: 1_234.5):
+        assert told == [1_234.5]
+
+
 async def test_a_context_may_be_kept_and_gathers_with_what_remains(url: str) -> None:
     class Asker(Agent):
         @rpc(StringValue, StringValue)

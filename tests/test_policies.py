@@ -126,6 +126,16 @@ def test_a_weight_is_from_0_to_1(weight: Any) -> None:
     assert policy.weight == 0.5
 
 
+def test_the_strategy_is_one_agents_and_can_be_changed() -> None:
+    policy, other = state(1.0), state(1.0)
+    policy.strategy = doubled
+    bids = [state.decide(Delivery(), Terms(), lambda _: 10.0, 0.0).bid for state in (policy, other)]
+    assert bids == [20.0, pytest.approx(11.0)]
+    with pytest.raises(ConfigurationError, match="give a function"):
+        policy.strategy = 2.0  # type: ignore[assignment]
+    assert policy.strategy is doubled
+
+
 def test_who_shares() -> None:
     shared = [state(w).shares for w in (0.0, 0.49, 0.5, 1.0)]
     assert shared == [True, True, False, False]

@@ -9,6 +9,8 @@ clock, no chance and no wire. Amounts are whole numbers of ticks (`Ticks`); CBBA
 * many lots, one each: `assign`, or `AssignmentAuctioneer` and `AssignmentBidder`
 * many tasks, a team without an auctioneer: `BundleAgent`
 * whom to believe: `Reputation`
+* money: `EscrowLedger`, the agent that keeps accounts, `EscrowClient`, and what else `agentbus.market.escrow` has
+* what is agreed, used and paid: `agentbus.market.agreements`
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from .commitment import CommitReveal, commitment
 from .double_auction import Cancel, Cancelled, DoubleAuction, Rests, Trade, Why
 from .dutch import DutchAuction
 from .english import EnglishAuction
+from .escrow import EscrowClient, EscrowConfig, EscrowLedger, audit
 from .model import (
     Accepted,
     Asking,
@@ -59,6 +62,9 @@ __all__ = [
     "DoubleAuction",
     "DutchAuction",
     "EnglishAuction",
+    "EscrowClient",
+    "EscrowConfig",
+    "EscrowLedger",
     "Offer",
     "Order",
     "OrderBook",
@@ -81,6 +87,7 @@ __all__ = [
     "Trade",
     "Why",
     "assign",
+    "audit",
     "commitment",
     "expected_gain",
     "first_price",

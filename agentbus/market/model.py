@@ -66,6 +66,20 @@ class Reason(StrEnum):
     NO_SUCH_ORDER = "no such order"
     NOT_YOURS = "not yours"
     WRONG_EVENT = "wrong event"
+    NOT_A_NAME = "not a name"
+    NOT_A_DURATION = "not a duration"
+    TO_ONESELF = "to oneself"
+    OVERDRAFT = "overdraft"
+    ID_REUSED = "id reused"
+    NO_SUCH_ACCOUNT = "no such account"
+    ACCOUNT_EXISTS = "account exists"
+    NO_SUCH_HOLD = "no such hold"
+    ENDED = "ended"
+    FROZEN = "frozen"
+    NOT_DISPUTED = "not disputed"
+    NOT_EXPIRED = "not expired"
+    NO_ARBITER = "no arbiter"
+    DAMAGED = "damaged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

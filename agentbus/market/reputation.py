@@ -198,12 +198,13 @@ def expected_gain(value: float, trust: Mapping[str, float], *, newcomer: float =
     what is done, ``chance * (value - bid)``.
 
     The chance that a bidder does the job is its trust against the middle one of those who are trusted at all: 1 from
-    there on, `newcomer` at the least.
+    there on, and never less than a newcomer's. Who is listed without any trust has lost it, and has no chance.
 
     Args:
         value: of the job, done, in the units of the bids.
-        trust: by name, as `Reputation.trust` tells; read at each call, so it may be renewed in place.
-        newcomer: the chance of who has no trust, 0 to 1: 0 gives it no work as long as others bid below the value.
+        trust: of those of whom anything is known, as `Reputation.trust` tells. Read at each call, so that it may be
+            renewed in place.
+        newcomer: the chance of who is not listed, 0 to 1.
 
     Raises:
         ConfigurationError: a number can't be.
@@ -214,7 +215,8 @@ def expected_gain(value: float, trust: Mapping[str, float], *, newcomer: float =
     def score(offered: Offered) -> float:
         positive = sorted(held for held in trust.values() if held > 0.0)
         middle = positive[len(positive) // 2] if positive else inf
-        chance = max(newcomer, min(1.0, trust.get(offered.bidder, 0.0) / middle))
+        held = trust.get(offered.bidder)
+        chance = newcomer if held is None else max(newcomer, min(1.0, held / middle)) if held > 0.0 else 0.0
         return chance * (value - offered.bid)
 
     return score

@@ -9,14 +9,15 @@ import pytest
 
 from agentbus.market import Pricing
 from bench import market
-from bench.markets import sharing, trading, truth
+from bench.markets import ledger, sharing, trading, truth
 
 
 def test_the_quick_bench(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = tmp_path / "told.json"
-    assert market.main(["--quick", "--check", "--json", str(told)]) == 0
+    pure = [name for name in market.GROUPS if name != "ledger"]
+    assert market.main(["--quick", "--check", "--json", str(told), "--only", *pure]) == 0
     figures = json.loads(told.read_text())["figures"]
-    assert {figure["group"] for figure in figures} == set(market.GROUPS)
+    assert {figure["group"] for figure in figures} == set(pure)
     assert "assignment" in capsys.readouterr().out
 
 
@@ -33,6 +34,15 @@ def test_a_missed_bar_is_known(value: float, bar: float, most: bool, missed: boo
     assert market.Row(group="g", what="w", value=value, unit="u", bar=bar, most=most).missed is missed
     assert not market.Row(group="g", what="w", value=float("nan"), unit="u").missed
     assert market.Row(group="g", what="w", value=float("nan"), unit="u", bar=bar, most=most).missed
+
+
+@pytest.mark.timeout(60)
+async def test_the_ledgers_bench_kills_a_writer_and_a_payer_and_finds_everything() -> None:
+    arm = ledger.Arm(transfers=300, kills=2, writers=1, agents=2, processes=1)
+    found = await ledger.measure(arm)
+    assert found.killed == {"writer": 1, "client": 1}
+    assert (found.lost, found.unknown, found.wrong, found.problems) == (0, 0, 0, ())
+    assert found.rate > 0
 
 
 def test_the_oracles() -> None:
