@@ -148,12 +148,19 @@ class Port:
         first = bus.take_numbers(1)
         frame, _ = lane.take(bus.epoch, first, bus.clock_us())
         identity = MessageId(self.source, bus.epoch, first)
-        return await bus.transport.store(
-            subject,
-            bus.seal(subject, frame, durable=True),
-            message_id=str(identity),
-            timeout_s=max(0.0, deadline_s - bus.loop.time()),
+        body = bus.seal(subject, frame, durable=True)
+        stored = await bus.transport.store(
+            subject, body, message_id=str(identity), timeout_s=max(0.0, deadline_s - bus.loop.time())
         )
+        if stored.duplicate and bus.guard is not None:
+            await self._check_stored(subject, body, stored)
+        return stored
+
+    async def _check_stored(self, subject: str, body: bytes, stored: Stored) -> None:
+        """Raises `StorageFailed` when what is taken for an earlier attempt of ours is another's message."""
+        kept = await self.bus.transport.after(stored.stream, subject, stored.sequence - 1)
+        if kept is None or (kept.sequence, kept.body) != (stored.sequence, body):
+            raise StorageFailed(f"{subject}: somebody has stored another message under this one's id: publish it again")
 
     # -- requests --------------------------------------------------------------------------------------------------
 

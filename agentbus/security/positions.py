@@ -29,6 +29,8 @@ CACHED = 1024
 """Streams whose claims are remembered beside what is kept."""
 ATTEMPTS = 64
 """Writes of others that may come before one's own."""
+MAX_BYTES = 64 << 20
+"""What the stream may hold: some hundred bytes a stream; above it nothing new is claimed."""
 REST_S = 1.0
 """Without a delivery for so long, completions are written by themselves, seconds."""
 
@@ -99,7 +101,7 @@ class Positions:
         self._transport = transport
         self._stream = f"agentbus_{realm}_seen"
         self._prefix = f"{realm}.seen"
-        self._limits = StreamLimits(max_age_s=age_s, replicas=replicas)
+        self._limits = StreamLimits(max_bytes=MAX_BYTES, max_age_s=age_s, replicas=replicas)
         self._writer = writer
         self._timeout_s = timeout_s
         self._writes = 0

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentbus import Agent, Context, Delivery, Node, cooperative, on, rpc
-from agentbus.errors import ConfigurationError, DefinitionError, Unauthorized
+from agentbus.errors import ConfigurationError, DefinitionError, StorageFailed, Unauthorized
 from agentbus.messages import SEALED, Frame, encode_frame, full_name
 from agentbus.security import Guard, KeyPair
 from agentbus.security import guard as guard_module
@@ -611,3 +611,18 @@ async def test_a_message_leaves_room_for_its_seal() -> None:
         await turns()
         assert a.statistics().lost == 0
         assert a.statistics().frames_sent == 1
+
+
+async def test_an_event_whose_id_another_has_taken_is_not_called_stored(url: str) -> None:
+    async with node(url, "a") as a, wire(url) as bare:
+        first = await a.publish(Alarm(room="1"), durable=True)
+        assert first is not None
+        number = a.bus.take_numbers(1) + 1
+        taken = await bare.transport.store(
+            "city.log.examples-climate-v1-Alarm", b"mine", message_id=f"a:{a.epoch}:{number}"
+        )
+        with pytest.raises(StorageFailed, match="another message under this one's id"):
+            await a.publish(Alarm(room="2"), durable=True)
+        last = await a.publish(Alarm(room="2"), durable=True)
+        assert last is not None
+        assert last.sequence == taken.sequence + 1
