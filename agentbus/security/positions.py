@@ -108,6 +108,7 @@ class Positions:
         self._ready = asyncio.Lock()
         self._made = False
         self._lines: dict[str, _Line] = {}
+        self._closed = False
 
     def judge(self, consumer: str, delivery: Delivery) -> None:
         """Judges a delivery; `Delivery.then` is told, in the order of the deliveries, from the event loop."""
@@ -127,13 +128,14 @@ class Positions:
 
     def close(self) -> None:
         """Ends. What waits is not told anything: it will be delivered again."""
+        self._closed = True
         for line in self._lines.values():
             if line.task is not None:
                 line.task.cancel()
 
     def _go_on(self, consumer: str, line: _Line) -> None:
         line.wake.set()
-        if line.task is None:
+        if line.task is None and not self._closed:
             line.task = asyncio.get_running_loop().create_task(self._run(consumer, line), name=f"judge {consumer}")
 
     async def _run(self, consumer: str, line: _Line) -> None:
