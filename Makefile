@@ -9,7 +9,7 @@ ARGS ?=
 # These measure time and memory, which tracing changes.
 MEASURING := tests/testing/test_many_seeds.py::test_a_thousand_seeds_keep_the_promises \
     tests/integration/test_bad_input.py::test_ten_thousand_failing_requests_leave_nothing_behind
-PURE := agentbus/errors.py,agentbus/faults.py,agentbus/awards.py,agentbus/decisions.py,agentbus/negotiation.py,agentbus/policies.py,agentbus/proposals.py,agentbus/subjects.py,agentbus/messages.py,agentbus/peers.py,agentbus/supervision.py,agentbus/statistics.py,agentbus/behaviors.py,agentbus/specs.py,agentbus/coalescing.py,agentbus/mailbox.py,agentbus/inbound.py,agentbus/discovery.py
+PURE := agentbus/errors.py,agentbus/faults.py,agentbus/awards.py,agentbus/decisions.py,agentbus/negotiation.py,agentbus/audiences.py,agentbus/contracts.py,agentbus/deals.py,agentbus/policies.py,agentbus/proposals.py,agentbus/subjects.py,agentbus/messages.py,agentbus/peers.py,agentbus/supervision.py,agentbus/statistics.py,agentbus/behaviors.py,agentbus/specs.py,agentbus/coalescing.py,agentbus/mailbox.py,agentbus/inbound.py,agentbus/discovery.py
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo heal test check bench proto docs format pins coverage clean

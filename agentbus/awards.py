@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
+from typing import NamedTuple
 
 from .errors import ConfigurationError, InvalidBid
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bid:
+class Bid(NamedTuple):
     """What an agent asks for a job.
 
     Attributes:
@@ -30,8 +30,7 @@ class Bid:
     weight: float = 1.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ranked:
+class Ranked(NamedTuple):
     """A bid with what it would be paid.
 
     Attributes:
@@ -68,25 +67,24 @@ class AwardRule:
             bids: in the order they came.
             value: the most that the buyer pays, if it has said.
         """
-        scores: dict[str, float] = {}
+        scored: list[tuple[float, int, Bid]] = []
         unranked: dict[str, InvalidBid] = {}
-        for bid in bids:
+        for place, bid in enumerate(bids):
             try:
                 score = self.score(bid)
                 if not isfinite(score):
                     raise ValueError(f"it is {score!r}")
+                scored.append((-score, place, bid))
             except Exception as error:  # the score is the application's
                 text = f"the award rule's score of {bid.bidder!r} is no number: {type(error).__name__}: {error}"
                 unranked[bid.bidder] = InvalidBid(text)
-            else:
-                scores[bid.bidder] = score
-        order = sorted((bid for bid in bids if bid.bidder in scores), key=lambda bid: -scores[bid.bidder])
+        scored.sort()
         if not self.second_price:
-            return [Ranked(bid=bid, price=bid.bid) for bid in order], unranked
-        prices = [bid.bid for bid in order[1:]]
-        if order:
-            prices.append(order[-1].bid if value is None else value)
-        return [Ranked(bid=bid, price=price) for bid, price in zip(order, prices, strict=True)], unranked
+            return [Ranked(bid, bid.bid) for _, _, bid in scored], unranked
+        prices = [bid.bid for _, _, bid in scored[1:]]
+        if scored:
+            prices.append(scored[-1][2].bid if value is None else value)
+        return [Ranked(bid, price) for (_, _, bid), price in zip(scored, prices, strict=True)], unranked
 
 
 def _cheapness(bid: Bid) -> float:
@@ -110,6 +108,6 @@ def best(score: Callable[[Bid], float]) -> AwardRule:
 
 def every(count: int) -> AwardRule:
     """The `count` lowest bids win, each at its own price, and all of them do the job."""
-    if count < 1:
+    if type(count) is not int or count < 1:
         raise ConfigurationError(f"every({count!r}): use a whole number from 1")
     return AwardRule(score=_cheapness, winners=count)

@@ -5,7 +5,8 @@ waits. The job is kept until the call's deadline, so that an award need not carr
 behavior's mailbox, and from there it is a request like others: in order, within its deadline, answered whatever
 happens.
 
-Invariants: at most `OPEN` bids wait, the oldest is forgotten; a job is begun once, however often its award comes.
+Invariants: at most `OPEN` bids wait, with `HELD` bytes of jobs, the oldest is forgotten; a job is begun once, however
+often its award comes.
 """
 
 from __future__ import annotations
@@ -17,22 +18,22 @@ from typing import Any, NamedTuple, Protocol
 
 from google.protobuf.message import DecodeError
 
+from .contracts import Contract, Engagement
 from .decisions import JobKey, job_id
 from .errors import Busy, HandlerFailed, Refused, SchemaMismatch
 from .inbound import Inbound
 from .messages import Frame, full_name
-from .negotiation import Contract, Engagement, Terms, invalid
+from .negotiation import Terms, invalid
 from .policies import Decision, Past, PolicyState
 from .proposals import (
     AWARD,
     CANCELLATION,
-    REJECTION,
     Award,
-    CallForProposals,
+    Called,
     Cancellation,
     Proposal,
-    Rejection,
-    terms_of,
+    call_of,
+    rejection_of,
 )
 from .reoffering import Reoffers, Won
 from .specs import PolicySpec
@@ -41,11 +42,15 @@ from .worker import Host, answer
 OPEN = 4096
 """Bids that may wait for a decision, and awards that are remembered, for each behavior."""
 
-_KINDS: dict[str, type[Award | Rejection | Cancellation]] = {
-    AWARD: Award,
-    REJECTION: Rejection,
-    CANCELLATION: Cancellation,
-}
+HELD = 64 << 20
+"""Bytes of jobs that the open bids of a behavior hold at most; one is always kept."""
+
+_BID = ("behavior", "value", "cost", "weight", "bid")
+_REFUSED = ("behavior", "value", "cost", "weight", "reason")
+_TOOK = ("behavior", "price", "payment")
+"""What is noted of each decision."""
+
+_KINDS: dict[str, type[Award | Cancellation]] = {AWARD: Award, CANCELLATION: Cancellation}
 
 
 class Bidding(Host, Protocol):
@@ -82,17 +87,31 @@ class Bidder:
         offer: takes an awarded job into the behavior's mailbox.
     """
 
-    __slots__ = ("_awards", "_engagements", "_host", "_name", "_offer", "_open", "_reoffers", "_spec", "_taken")
+    __slots__ = (
+        "_awards",
+        "_engagements",
+        "_held",
+        "_host",
+        "_name",
+        "_offer",
+        "_open",
+        "_policy",
+        "_reoffers",
+        "_spec",
+        "_taken",
+    )
 
     def __init__(self, host: Bidding, spec: PolicySpec, offer: Callable[[Inbound], None]) -> None:
         self._host = host
         self._spec = spec
+        self._policy = host.policy_of(spec)
         self._name = full_name(spec.type)
         self._offer = offer
         self._open: OrderedDict[JobKey, OpenBid] = OrderedDict()
-        self._taken: OrderedDict[JobKey, tuple[int, Engagement]] = OrderedDict()  # with the number of the award
-        self._engagements: list[Engagement] = []
+        self._taken: OrderedDict[JobKey, int] = OrderedDict()  # the number of the award
+        self._engagements: dict[JobKey, Engagement] = {}  # those of them that have not ended
         self._awards = 0
+        self._held = 0
         self._reoffers = Reoffers(host, spec, self._decide, self._keep)
 
     @property
@@ -110,75 +129,88 @@ class Bidder:
                 answer(self._host, inbound, 0, SchemaMismatch("calls for proposals come in frames: use delegate()"))
             return
         self._host.port.bus.hold()  # others on this node bid in this turn, too
-        for index, payload in enumerate(frame.payloads):
-            key = (frame.source, frame.epoch, frame.sequence + index)
+        source, epoch, number = frame.source, frame.epoch, frame.sequence
+        for index, call in enumerate(inbound.read(call_of)):
+            key = (source, epoch, number + index)
             if key not in self._open and key not in self._taken:
-                self._answer(inbound, index, key, payload)
+                self._answer(inbound, index, key, call)
+        self._forget(inbound.received_s)
 
-    def _answer(self, inbound: Inbound, index: int, key: JobKey, payload: bytes) -> None:
-        host = self._host
-        terms = Terms()
-        try:
-            call = CallForProposals.FromString(payload)
-        except DecodeError as error:
-            decision = Decision(refusal=SchemaMismatch(f"not a call for proposals: {error}"))
+    def _forget(self, now: float) -> None:
+        """Lets go of open bids that have expired, and of the oldest where there are too many."""
+        waiting = self._open
+        while len(waiting) > 1 and (
+            len(waiting) > OPEN or self._held > HELD or next(iter(waiting.values())).expires_s < now
+        ):
+            self._held -= len(waiting.popitem(last=False)[1].job)
+
+    def _taken_back(self, key: JobKey) -> OpenBid | None:
+        """The open bid for that job, which is open no longer."""
+        known = self._open.pop(key, None)
+        if known is not None:
+            self._held -= len(known.job)
+        return known
+
+    def _answer(self, inbound: Inbound, index: int, key: JobKey, call: Called) -> None:
+        host, frame, terms = self._host, inbound.frame, call.terms
+        if call.broken:
+            decision = Decision(refusal=SchemaMismatch(f"not a call for proposals: {call.broken}"))
         else:
-            terms = terms_of(call)
             decision = self._decide(call.job, terms)
-            if decision.bid is not None and decision.weight is not None:
-                self._remember(inbound, index, key, call.job, terms, decision)
-        frame = inbound.frame
-        if decision.bid is None or decision.weight is None:
-            error = decision.refusal or Refused("")
-            self._note(key, "refused", value=terms.value, cost=decision.cost, weight=decision.weight, reason=error)
+        own_cost, cost, weight, bid, refusal = decision
+        if bid is None or weight is None or cost is None:
+            error = refusal or Refused("")
+            self._note(key, "refused", _REFUSED, (self._spec.name, terms.value, cost, weight, error))
             answer(host, inbound, index, error)
             if isinstance(error, HandlerFailed) and isinstance(error.__cause__, Exception):
                 host.failed(self._spec.name, error.__cause__)
             return
-        self._note(key, "bid", value=terms.value, cost=decision.cost, weight=decision.weight, bid=decision.bid)
-        proposal = Proposal(bid=decision.bid, weight=decision.weight)
-        host.port.reply(inbound.inbox, frame.sequence + index, proposal, frame.hops + 1)
+        self._note(key, "bid", _BID, (self._spec.name, terms.value, cost, weight, bid))
+        deadlines = frame.deadlines_ms
+        expires_s = inbound.received_s + (deadlines[index] / 1000 if deadlines else 0.0)
+        self._held += len(call.job)
+        self._open[key] = OpenBid(call.job, terms, own_cost, cost, bid, weight, expires_s, self._awards)
+        host.port.reply(inbound.inbox, frame.sequence + index, Proposal(bid=bid, weight=weight), frame.hops + 1)
 
-    def _note(self, key: JobKey, what: str, **facts: object) -> None:
+    def _note(self, key: JobKey, what: str, names: tuple[str, ...], values: tuple[object, ...]) -> None:
         host = self._host
-        host.port.bus.decisions.note(host.log, key, host.name, what, behavior=self._spec.name, **facts)
+        host.port.bus.decisions.note(host.log, key, host.name, what, names, values)
 
     def _decide(self, payload: bytes, terms: Terms) -> Decision:
         """What the agent says to a job at this moment."""
-        host = self._host
+        host, spec = self._host, self._spec
         if not host.running:
             return Decision(refusal=Busy(f"agent {host.name!r} is not running now"))
         try:
-            job = self._spec.type.FromString(payload)
+            job = spec.type.FromString(payload)
         except DecodeError as error:
             return Decision(refusal=SchemaMismatch(f"not a job of type {self._name}: {error}"))
-        return host.policy_of(self._spec).decide(job, terms, host.cost_of(self._spec), self.queue())
-
-    def _remember(
-        self, inbound: Inbound, index: int, key: JobKey, job: bytes, terms: Terms, decision: Decision
-    ) -> None:
-        assert decision.cost is not None
-        assert decision.bid is not None
-        assert decision.weight is not None
-        deadlines = inbound.frame.deadlines_ms
-        expires_s = inbound.received_s + (deadlines[index] / 1000 if deadlines else 0.0)
-        self._open[key] = OpenBid(
-            job, terms, decision.own_cost, decision.cost, decision.bid, decision.weight, expires_s, self._awards
-        )
-        oldest = next(iter(self._open.values()))
-        while len(self._open) > OPEN or oldest.expires_s < inbound.received_s:
-            self._open.popitem(last=False)
-            oldest = next(iter(self._open.values()), self._open[key])
+        return self._policy.decide(job, terms, host.cost_of(spec), self.queue())
 
     def queue(self) -> float:
         """What the jobs that it has been awarded and not ended cost, for each that it does at once."""
-        self._engagements = [engagement for engagement in self._engagements if not engagement.ended]
-        return sum(engagement.contract.cost for engagement in self._engagements) / self._spec.concurrency
+        return sum(engagement.contract.cost for engagement in self._under_way()) / self._spec.concurrency
+
+    def _under_way(self) -> list[Engagement]:
+        """What it does, or is to do, itself."""
+        if not self._engagements:
+            return []
+        self._engagements = {key: each for key, each in self._engagements.items() if not each.ended}
+        return [each for each in self._engagements.values() if each.kept]
 
     # -- decisions -------------------------------------------------------------------------------------------------
 
+    def closed(self, inbound: Inbound) -> None:
+        """Jobs are over. Of a bid that waits for a decision that is the rejection."""
+        frame = inbound.frame
+        for word in inbound.read(rejection_of):
+            key = (frame.source, frame.epoch, word.call)
+            known = self._taken_back(key)
+            if known is not None and word.price is not None and not invalid("the price", word.price, known.terms.value):
+                self._learn(known, won=False, price=word.price)
+
     def decided(self, inbound: Inbound, index: int) -> bool:
-        """An award, a rejection or a cancellation has come. Returns whether it was of a call that this one knows."""
+        """An award or a cancellation has come. Returns whether it was of a call that this one knows."""
         frame = inbound.frame
         try:
             word = _KINDS[frame.type].FromString(frame.payloads[index])
@@ -186,25 +218,19 @@ class Bidder:
             answer(self._host, inbound, index, SchemaMismatch(f"not a {frame.type}: {error}"))
             return True
         key = (frame.source, frame.epoch, word.call)
-        known = self._open.pop(key, None)
         if isinstance(word, Award):
-            return self._awarded(inbound, index, key, word, known)
-        if isinstance(word, Rejection):
-            if known is not None and word.HasField("price") and not invalid("the price", word.price):
-                self._learn(known, won=False, price=word.price)
-                self._note(key, "not chosen", bid=known.bid, price=word.price)
-            return known is not None
-        taken = self._taken.get(key)
-        if taken is not None:
-            taken[1].cancel()
-        return taken is not None
+            return self._awarded(inbound, index, key, word, self._taken_back(key))
+        self._taken_back(key)
+        if (engagement := self._engagements.get(key)) is not None:
+            engagement.cancel()
+        return key in self._taken
 
     def _awarded(self, inbound: Inbound, index: int, key: JobKey, award: Award, known: OpenBid | None) -> bool:
         frame = inbound.frame
         number = frame.sequence + index
         if known is None:
             taken = self._taken.get(key)
-            if taken is not None and taken[0] != number:
+            if taken is not None and taken != number:
                 answer(self._host, inbound, index, Refused("this job was awarded to it before"))
             return taken is not None
         if wrong := invalid("the price", award.price) or invalid("the payment", award.payment):
@@ -223,7 +249,8 @@ class Bidder:
             payment=award.payment,
         )
         engagement = Engagement(contract)
-        self._taken[key] = (number, engagement)
+        self._engagements[key] = engagement
+        self._taken[key] = number
         if len(self._taken) > OPEN:
             self._taken.popitem(last=False)
         self._learn(known, won=True, price=award.price)
@@ -255,15 +282,14 @@ class Bidder:
 
     def _busy(self) -> bool:
         """Whether it does, or is to do, as many jobs as it can at once."""
-        under_way = sum(not engagement.ended for engagement in self._engagements)
-        return under_way + len(self._reoffers.tasks) >= self._spec.concurrency
+        return len(self._under_way()) + len(self._reoffers.tasks) >= self._spec.concurrency
 
     def _keep(self, won: Won) -> None:
         """Does the job here."""
-        self._engagements.append(won.engagement)
-        self._note(won.key, "took it", price=won.engagement.contract.price, payment=won.engagement.contract.payment)
+        won.engagement.kept = True
+        contract = won.engagement.contract
+        self._note(won.key, "took it", _TOOK, (self._spec.name, contract.price, contract.payment))
         self._offer(won.order)
 
     def _learn(self, known: OpenBid, *, won: bool, price: float) -> None:
-        past = Past(cost=known.cost, bid=known.bid, won=won, price=price, second_price=known.terms.second_price)
-        self._host.policy_of(self._spec).history.append(past)
+        self._policy.history.append(Past(known.cost, known.bid, won, price, known.terms.second_price))

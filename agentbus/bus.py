@@ -18,14 +18,14 @@ from dataclasses import dataclass
 
 from google.protobuf.message import EncodeError, Message
 
+from .audiences import Audience
 from .calls import Calls
-from .coalescing import Lane
+from .coalescing import Lane, joined
 from .deadlines import DeadlineQueue
 from .decisions import Decisions
 from .errors import AgentBusError, Closed, PayloadTooLarge, SchemaMismatch, Unauthorized
 from .inbound import JSON_CONTENT, Inbound, Listener, foreign_error, foreign_headers
 from .messages import PLAIN, SEALED, Frame, decode_frame, encode_frame, to_failure, to_json
-from .negotiation import Audience
 from .subjects import Subjects
 from .transport import FrameGuard, Headers, Opened, Subscription, Transport
 
@@ -147,9 +147,11 @@ class Bus:
         self._turn_open = False
         if self._dirty:
             dirty, self._dirty = self._dirty, {}
-            for lane in dirty.values():
-                if lane.payloads:
-                    self.emit(lane)
+            lanes = joined(dirty.values())
+            if len(lanes) > 1:
+                self.transport.hold()
+            for lane in lanes:
+                self.emit(lane)
 
     def emit(self, lane: Lane) -> None:
         """Seals the lane's frame and hands it to the wire. What can't be sent fails its calls, or is counted."""
@@ -251,6 +253,9 @@ class Bus:
             frame = decode_frame(inner)
             if (frame.source, frame.epoch) != (opened.source, opened.epoch):
                 raise Unauthorized(f"a frame on {subject!r} by {opened.source!r} says that it is by {frame.source!r}")
+            for name in frame.sources and set(frame.sources):
+                if name != opened.source and not opened.speaks_as(name):
+                    raise Unauthorized(f"answers on {subject!r} by {opened.source!r} say that they are by {name!r}")
             return frame, opened
         raise SchemaMismatch(f"a frame of version {body[1:2].hex() or 'none'}: this node speaks {PLAIN[1:].hex()}")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Generic, TypeVar
 
 from google.protobuf.message import DecodeError, Message
@@ -161,8 +162,8 @@ class Calls:
         to what another was asked, and so are ignored, too."""
         strangers = 0
         calls = self._open
-        kind, source = frame.type, frame.source
-        for sequence, payload in zip(frame.answers, frame.payloads, strict=False):
+        kind, sources = frame.type, frame.sources or repeat(frame.source)
+        for sequence, source, payload in zip(frame.answers, sources, frame.payloads, strict=False):
             call = calls.get(sequence)
             if call is None:
                 continue

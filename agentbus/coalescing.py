@@ -6,6 +6,8 @@ timer: coalescing adds no latency beyond the turn.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from .calls import Call
 from .messages import Frame
 
@@ -16,6 +18,7 @@ MESSAGE_BYTES = 4
 DEADLINE_BYTES = 5
 ANSWER_BYTES = 10
 TRACE_BYTES = 2
+SOURCE_BYTES = 4
 """What an entry of a column costs at most; a trace beside its text."""
 ENTRY_BYTES = MESSAGE_BYTES + DEADLINE_BYTES + ANSWER_BYTES + TRACE_BYTES
 """What a message costs beside its payload and its trace's text, at most."""
@@ -45,6 +48,7 @@ class Lane:
         "payloads",
         "size",
         "source",
+        "sources",
         "subject",
         "traces",
         "type_name",
@@ -65,14 +69,16 @@ class Lane:
         self.hops = hops
         self.overhead = len(type_name) + len(source) + HEAD_BYTES + sealing
         self.limit = max(1, min(FRAME_BYTES, max_payload - self.overhead))
-        self._clear()
+        self.clear()
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Nothing is gathered any more."""
         self.payloads: list[bytes] = []
         self.deadlines: list[int] = []
         self.traces: list[str] = []
         self.answers: list[int] = []
         self.calls: list[Call] = []
+        self.sources: list[str] = []
         self.size = 0
 
     def fits(self, payload: bytes) -> bool:
@@ -104,6 +110,23 @@ class Lane:
         self.size += ANSWER_BYTES
         return self.put(payload)
 
+    def absorb(self, other: Lane) -> bool:
+        """Takes over the answers that another agent of the node has gathered for the same node: of its type and hops.
+        Returns whether there was room for them."""
+        before, more = len(self.payloads), len(other.payloads)
+        named = 0 if self.sources else before * (len(self.source) + SOURCE_BYTES)
+        size = self.size + named + other.size + more * (len(other.source) + SOURCE_BYTES)
+        if size > self.limit:
+            return False
+        if not self.sources:
+            self.sources = [self.source] * before
+        self.sources += [other.source] * more
+        self.payloads += other.payloads
+        self.answers += other.answers
+        self.size = size
+        other.clear()
+        return True
+
     def take(self, epoch: int, sequence: int, time_us: int) -> tuple[Frame, list[Call]]:
         """Seals what is gathered: the frame, and the calls that wait for answers to its messages, in order."""
         payloads, traces, calls = self.payloads, self.traces, self.calls
@@ -118,6 +141,21 @@ class Lane:
             self.deadlines,
             traces,
             self.answers,
+            self.sources,
         )
-        self._clear()
+        self.clear()
         return frame, calls
+
+
+def joined(lanes: Iterable[Lane]) -> list[Lane]:
+    """Lanes that have gathered messages, the answers of several agents to one node in one of them where they fit."""
+    left: list[Lane] = []
+    first: dict[tuple[str, str, int], Lane] = {}
+    for lane in lanes:
+        if lane.answers:
+            chosen = first.setdefault((lane.subject, lane.type_name, lane.hops), lane)
+            if chosen is not lane and chosen.absorb(lane):
+                continue
+        if lane.payloads:
+            left.append(lane)
+    return left

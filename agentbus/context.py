@@ -12,8 +12,8 @@ from typing import Protocol
 
 from structlog.typing import FilteringBoundLogger
 
+from .contracts import Contract
 from .inbound import Inbound
-from .negotiation import Contract
 from .peers import PeerView
 from .port import Port
 from .speaking import Speaker

@@ -10,20 +10,23 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterator
 from logging import DEBUG
-from math import isfinite
+from sys import float_info
 from typing import Any, NamedTuple
 
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from .messages import clip
+from .messages import clip, said
 
 KEPT = 16_384
-"""Decisions that a node keeps: of about 1,600 jobs among eight bidders on it."""
+"""Decisions that a node keeps: of about 1,400 jobs among eight bidders and their buyer on it."""
 TOLD = 1000
 """Decisions that it tells of at once, the newest."""
 LONGEST = 500
 """Characters of a reason."""
+
+_PLAIN = (int, float, str, type(None))
+"""What is written when somebody asks."""
 
 JobKey = tuple[str, int, int]
 """A call's message id: the buyer, the life of its node, the number."""
@@ -63,19 +66,35 @@ class Decisions:
 
     def __init__(self, clock_us: Callable[[], int]) -> None:
         self._clock_us = clock_us
-        self._kept: deque[Decided] = deque(maxlen=KEPT)
+        self._kept: deque[tuple[JobKey, int, str, str, tuple[str, ...], tuple[Any, ...]]] = deque(maxlen=KEPT)
 
-    def note(self, log: FilteringBoundLogger, key: JobKey, agent: str, what: str, **facts: Any) -> None:
+    def note(
+        self,
+        log: FilteringBoundLogger,
+        key: JobKey,
+        agent: str,
+        what: str,
+        names: tuple[str, ...],
+        values: tuple[Any, ...],
+    ) -> None:
         """Keeps a decision, and logs it at level debug where logs were set up, as structlog alone prints all levels.
-        Values are written when somebody asks."""
-        self._kept.append(Decided(key, self._clock_us(), agent, what, facts))
+        What is no number and no word is kept as it is written: an error holds whatever its raiser had in hand. (What is
+        kept is tuples, which the garbage collector does not look through again: each job makes two dozen.)"""
+        for value in values:
+            if not isinstance(value, _PLAIN) or (isinstance(value, str) and len(value) > LONGEST):
+                values = tuple(map(_plain, values))
+                break
+        self._kept.append((key, self._clock_us(), agent, what, names, values))
         if structlog.is_configured() and log.is_enabled_for(DEBUG):
-            log.debug(f"job {what}", job=job_id(key), **{name: _plain(fact) for name, fact in facts.items()})
+            log.debug(
+                f"job {what}", job=job_id(key), **{name: _plain(fact) for name, fact in zip(names, values, strict=True)}
+            )
 
     def of(self, job: str) -> Iterator[Decided]:
         """What was decided about a job, the oldest first; about each job for the empty one. At most `TOLD`."""
-        found = [entry for entry in self._kept if not job or job_id(entry.key) == job]
-        yield from found[-TOLD:]
+        found = [entry for entry in self._kept if not job or job_id(entry[0]) == job]
+        for key, at_us, agent, what, names, values in found[-TOLD:]:
+            yield Decided(key, at_us, agent, what, dict(zip(names, values, strict=True)))
 
 
 def written(node: str, entry: Decided) -> bytes:
@@ -87,8 +106,11 @@ def written(node: str, entry: Decided) -> bytes:
 
 def _plain(fact: Any) -> Any:
     """As JSON holds it: numbers that are finite, words, and lists and dicts of them."""
-    if fact is None or isinstance(fact, bool | int | str) or (isinstance(fact, float) and isfinite(fact)):
+    if fact is None or isinstance(fact, bool) or (isinstance(fact, int | float) and abs(fact) <= float_info.max):
         return fact
     if isinstance(fact, BaseException):
-        return clip(f"{type(fact).__name__}: {fact}", LONGEST)
-    return clip(str(fact), LONGEST)
+        return clip(f"{type(fact).__name__}: {said(fact)}", LONGEST)
+    try:
+        return clip(str(fact), LONGEST)
+    except Exception:  # it is whatever a cost method has returned
+        return type(fact).__name__

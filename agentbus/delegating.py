@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from google.protobuf.message import DecodeError, Message
 from structlog.typing import FilteringBoundLogger
 
+from .audiences import LOOK_S, Audience
 from .awards import AwardRule, Ranked
 from .calls import Call, parse_reply
 from .deadlines import Bucket
+from .deals import Deal, Winner
 from .decisions import JobKey, job_id
 from .errors import AgentBusError, InvalidBid, SchemaMismatch, SubjectError
 from .messages import FAILURE_TYPE, as_error, full_name
 from .negotiation import (
-    LOOK_S,
     Accept,
-    Audience,
     Cancel,
     Declined,
     Effect,
@@ -45,7 +44,18 @@ from .negotiation import (
 )
 from .peers import PeerView
 from .port import Port, serialize
-from .proposals import PROPOSAL, SUBCONTRACTED, Award, Cancellation, Subcontracted, award, bid_of, call, rejection
+from .proposals import (
+    CANCELLATION,
+    PROPOSAL,
+    SUBCONTRACTED,
+    Award,
+    Cancellation,
+    Subcontracted,
+    award,
+    bid_of,
+    call,
+    rejection,
+)
 from .subjects import check_name
 
 R = TypeVar("R", bound=Message)
@@ -54,53 +64,8 @@ WINDOW_S = 0.5
 """How long bids may take unless the buyer says otherwise, seconds: what it costs where nobody is known to bid."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Winner(Generic[R]):
-    """Who did a job.
-
-    Attributes:
-        agent: the name of who won it.
-        by: of who has done it: the same, unless the winner was busy and offered it once more.
-        bid: what it asked for.
-        price: by the award rule.
-        payment: what it is to get, by the weight of its policy; less what offering it once more has saved its buyer.
-        result: what it returned.
-    """
-
-    agent: str
-    by: str
-    bid: float
-    price: float
-    payment: float
-    result: R
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deal(Generic[R]):
-    """How a job was done.
-
-    Attributes:
-        job: its id, for ``agentbus why``.
-        winners: who did it, the best bid first: one, unless the award rule was `every`.
-        bidders: how many answered.
-        refusals: whose answer was no bid that counts, and why.
-        failures: which winners failed before it was done, and how.
-    """
-
-    job: str
-    winners: tuple[Winner[R], ...]
-    bidders: int
-    refusals: Mapping[str, AgentBusError] = field(default_factory=dict[str, AgentBusError])
-    failures: Mapping[str, AgentBusError] = field(default_factory=dict[str, AgentBusError])
-
-    @property
-    def result(self) -> R:
-        """What the best of the winners returned."""
-        return self.winners[0].result
-
-
-class Delegation(Generic[R]):
-    """One job on its way.
+class Delegation(Call, Generic[R]):
+    """One job on its way. To the node's `Calls` it is the call for proposals.
 
     Args:
         port: the buyer's.
@@ -118,12 +83,10 @@ class Delegation(Generic[R]):
         "_audience",
         "_bucket",
         "_busy",
-        "_call",
         "_cause",
         "_closed",
-        "_deadline_s",
+        "_ended",
         "_expected",
-        "_future",
         "_hears",
         "_job",
         "_lives",
@@ -132,12 +95,13 @@ class Delegation(Generic[R]):
         "_name",
         "_peers",
         "_port",
-        "_rejection",
+        "_rejected",
         "_reply",
         "_reply_name",
         "_results",
         "_subcontracts",
         "_terms",
+        "_time",
         "_todo",
         "_when_s",
     )
@@ -157,15 +121,19 @@ class Delegation(Generic[R]):
         patience_s: float | None,
         cause: tuple[int, str],
     ) -> None:
-        now = port.bus.loop.time()
+        loop = port.bus.loop
+        self._time = loop.time
+        now = loop.time()
+        name = full_name(job)
+        self._ended: asyncio.Future[Ended] = loop.create_future()
+        super().__init__(cast("asyncio.Future[Any]", self._ended), f"{name} to whoever bids for it", deadline_s)
         self._port = port
         self._job = job
-        self._name = full_name(job)
+        self._name = name
         self._reply = reply
         self._reply_name = full_name(reply)
         self._terms = terms
         self._log = log
-        self._deadline_s = deadline_s
         self._cause = cause
         self._peers = peers
         self._audience = _audience(port, self._name, peers, now)
@@ -180,11 +148,9 @@ class Delegation(Generic[R]):
             deadline_s=deadline_s,
             patience_s=patience_s,
         )
-        self._future: asyncio.Future[Ended] = port.bus.loop.create_future()
-        self._call = _Bids(self, self._future, f"{self._name} to whoever bids for it", deadline_s)
-        self._hears: list[Call] = [self._call]
+        self._hears: list[Call] = [self]
         self._results: dict[str, R] = {}
-        self._rejection: Message | None = None
+        self._rejected: Reject | None = None
         self._closed: Callable[[], None] | None = None
         self._subcontracts: dict[str, tuple[str, float]] = {}
         self._todo: deque[Effect] = deque()
@@ -206,16 +172,19 @@ class Delegation(Generic[R]):
             subject = port.bus.subjects.call(self._name)
             route = port.route(subject, message, Award, hops, alone=False)
             self._tick_at(machine.next_deadline())
-            port.ask(route, message, self._call, self._deadline_s, trace)
-            ended = await self._future
+            port.ask(route, message, self, self.timeout_s, trace)
+            ended = await self._ended
             winners = tuple(map(self._winner, ended.winners))
             self._note_end(ended, winners)
         finally:
-            self.happened(Withdrawn())  # nothing, unless it was cancelled here
+            if machine.phase != "bidding":  # else it was cancelled or never sent, and says nothing about who is silent
+                self._audience.missed(self._expected - machine.answered)
+            if machine.phase != "ended":  # it was cancelled here, or the call could not be sent
+                self.happened(Withdrawn())
             self._tick_at(None)
             for heard in self._hears:
                 port.bus.calls.remove(heard)
-            self._audience.missed(self._expected - machine.answered)
+            self._hears.clear()  # of itself, too: a job that is over is nobody's garbage to look for
         if ended.error is not None:
             ended.error.add_note(f"to see why: agentbus why {job_id(self.key)}")
             raise ended.error
@@ -242,10 +211,11 @@ class Delegation(Generic[R]):
     @property
     def key(self) -> JobKey:
         """The job's; its number is known once it was called."""
-        return self._port.source, self._port.bus.epoch, self._call.sequence
+        return self._port.source, self._port.bus.epoch, self.sequence
 
     def _note(self, what: str, **facts: object) -> None:
-        self._port.bus.decisions.note(self._log, self.key, self._port.source, what, **facts)
+        port = self._port
+        port.bus.decisions.note(self._log, self.key, port.source, what, tuple(facts), tuple(facts.values()))
 
     def _note_end(self, ended: Ended, winners: tuple[Winner[R], ...]) -> None:
         machine = self._machine
@@ -262,28 +232,28 @@ class Delegation(Generic[R]):
 
     def happened(self, event: Event) -> None:
         """Tells the machine, and does what follows."""
-        machine = self._machine
-        if machine.phase == "ended":
-            return
-        self._todo.extend(machine.handle(event, self._port.bus.loop.time()))
+        machine, todo = self._machine, self._todo
+        todo.extend(machine.handle(event, self._time()))
         if self._busy:
             return  # it happened while an effect was carried out, and its own come after that
-        self._busy = True
-        while self._todo:
-            self._carry_out(self._todo.popleft())
-        self._busy = False
-        self._tick_at(self._next())
-        if self._closed is not None and machine.phase != "bidding":
-            self._closed()
-            self._closed = None
+        if todo:
+            self._busy = True
+            while todo:
+                self._carry_out(todo.popleft())
+            self._busy = False
+            self._tick_at(self._next())
+            if self._closed is not None and machine.phase != "bidding":
+                self._closed()
+                self._closed = None
 
-    def answered(self, kind: str, source: str, payload: bytes) -> None:
+    def answer(self, kind: str, source: str, payload: bytes) -> None:
         """A bid, or a refusal."""
-        try:
-            check_name(source, "agent")
-        except SubjectError:
-            return
-        self._audience.heard(source)
+        if not self._audience.knows(source):
+            try:
+                check_name(source, "agent")
+            except SubjectError:
+                return
+            self._audience.heard(source)
         if kind == FAILURE_TYPE:
             self.happened(Declined(source, as_error(payload)))
             return
@@ -310,6 +280,10 @@ class Delegation(Generic[R]):
         else:
             self.happened(Performed(bidder))
 
+    def nobody(self) -> None:
+        """Nobody hears calls for this type."""
+        self.happened(Nobody())
+
     def _subcontracted(self, bidder: str, payload: bytes) -> tuple[str, bytes]:
         """Another has done it: keeps who, and for what; returns the result's type and bytes. Raises `SchemaMismatch`,
         `InvalidBid`."""
@@ -332,6 +306,7 @@ class Delegation(Generic[R]):
                 if lives.get(name) != self._lives[name]:
                     self.happened(Lost(name))
         self.happened(Tick())
+        self._tick_at(self._next())
 
     def _next(self) -> float | None:
         """When to wake."""
@@ -346,16 +321,17 @@ class Delegation(Generic[R]):
         match effect:
             case Accept():
                 self._award(effect)
-            case Reject(bidder, price):
-                if self._rejection is None:  # the same for all
-                    self._port.bus.hold()
-                    self._rejection = rejection(self._call.sequence, price)
-                self._tell(bidder, self._rejection)
+            case Reject():
+                self._rejected = effect
             case Cancel(bidder):
-                self._tell(bidder, Cancellation(call=self._call.sequence))
+                self._tell(self._port.bus.subjects.agent(bidder, CANCELLATION), Cancellation(call=self.sequence))
             case Ended():
-                if not self._future.done():
-                    self._future.set_result(effect)
+                if not self._ended.done():
+                    self._ended.set_result(effect)
+                if self._rejected is not None:  # after the result: what its caller says next goes with the same write
+                    self._port.bus.hold()
+                    subject = self._port.bus.subjects.closed(self._name)
+                    self._tell(subject, rejection(self.sequence, self._rejected.price))
 
     def _award(self, effect: Accept) -> None:
         port = self._port
@@ -363,8 +339,8 @@ class Delegation(Generic[R]):
         bid = effect.ranked.bid
         bidder = bid.bidder
         self._note("awarded", to=bidder, bid=bid.bid, price=effect.ranked.price, within_s=round(effect.timeout_s, 3))
-        message = award(self._call.sequence, effect.ranked)
-        heard = _Result(self, self._future, bidder, f"{self._name} to {bidder!r}", effect.timeout_s)
+        message = award(self.sequence, effect.ranked)
+        heard = _Result(self, self.future, bidder, f"{self._name} to {bidder!r}", effect.timeout_s)
         self._hears.append(heard)
         try:
             subject = port.bus.subjects.agent(bidder, full_name(message))
@@ -373,11 +349,10 @@ class Delegation(Generic[R]):
         except AgentBusError as error:
             self.happened(Fell(bidder, error))
 
-    def _tell(self, bidder: str, message: Message) -> None:
-        port = self._port
+    def _tell(self, subject: str, message: Message) -> None:
         hops, trace = self._cause
         with suppress(AgentBusError):  # best effort: who does not hear of it, lets its bid expire
-            port.put(port.bus.subjects.agent(bidder, full_name(message)), message, hops, trace)
+            self._port.put(subject, message, hops, trace)
 
     def _tick_at(self, when_s: float | None) -> None:
         if when_s == self._when_s:
@@ -388,22 +363,6 @@ class Delegation(Generic[R]):
             self._bucket = None
         if when_s is not None:
             self._bucket = self._port.bus.deadlines.add(self, when_s)
-
-
-class _Bids(Call):
-    """The call for proposals, as the node's `Calls` know it."""
-
-    __slots__ = ("_delegation",)
-
-    def __init__(self, delegation: Delegation[Any], future: asyncio.Future[Any], what: str, timeout_s: float) -> None:
-        super().__init__(future, what, timeout_s)
-        self._delegation = delegation
-
-    def answer(self, kind: str, source: str, payload: bytes) -> None:
-        self._delegation.answered(kind, source, payload)
-
-    def nobody(self) -> None:
-        self._delegation.happened(Nobody())
 
 
 class _Result(Call):

@@ -7,11 +7,11 @@ go to it, and come from it, in the headers of NATS's service protocol (ADR-32).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
+from .contracts import Engagement
 from .errors import AgentBusError, DeadlineExceeded, HandlerFailed, NoResponders, revive
 from .messages import Failure, Frame
-from .negotiation import Engagement
 from .subjects import type_name as name_of_token
 from .transport import Headers, Job, Opened
 
@@ -19,6 +19,8 @@ JSON_CONTENT = "application/json"
 SERVICE_ERROR = "Nats-Service-Error"
 SERVICE_ERROR_CODE = "Nats-Service-Error-Code"
 ERROR_KIND = "Agentbus-Error"
+
+V = TypeVar("V")
 
 Foreign = Literal["", "protobuf", "json"]
 
@@ -37,7 +39,7 @@ class Inbound:
         opened: what the node's guard knows of it, if it has one.
     """
 
-    __slots__ = ("_inbox", "engagement", "foreign", "frame", "job", "opened", "received_s", "reply", "subject")
+    __slots__ = ("_inbox", "_read", "engagement", "foreign", "frame", "job", "opened", "received_s", "reply", "subject")
 
     def __init__(
         self, frame: Frame, subject: str, reply: str, received_s: float, foreign: Foreign = "", job: Job | None = None
@@ -51,6 +53,7 @@ class Inbound:
         self.engagement: Engagement | None = None
         self.opened: Opened | None = None
         self._inbox = ""
+        self._read: list[Any] | None = None
 
     @classmethod
     def foreign_of(
@@ -68,6 +71,13 @@ class Inbound:
         if not self._inbox:
             self._inbox = self.reply.rsplit("_", 2)[0]
         return self._inbox
+
+    def read(self, parse: Callable[[bytes], V]) -> list[V]:
+        """What the payloads say: values that nobody changes, parsed once for all of this node's listeners. Those who
+        share a frame have to give one `parse`, which doesn't raise."""
+        if self._read is None:
+            self._read = [parse(payload) for payload in self.frame.payloads]
+        return self._read
 
 
 Listener = Callable[[Inbound], None]

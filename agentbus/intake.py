@@ -88,6 +88,7 @@ class Intake:
                 bidder = Bidder(host, spec, offer)
                 self._bidders.append(bidder)
                 self._cancels.append(routes.plain(subjects.call(name), CALL, bidder.called))
+                self._cancels.append(routes.plain(subjects.closed(name), REJECTION, bidder.closed))
         for spec in behaviors.on:
             worker = host.worker_of(spec)
             name = full_name(spec.type)
@@ -160,7 +161,7 @@ class Intake:
         of one of its bids."""
         host = self._host
         kind = inbound.frame.type
-        if kind in (AWARD, REJECTION, CANCELLATION) and self._bidders:
+        if kind in (AWARD, CANCELLATION) and self._bidders:
             self._decided(inbound)
             return
         if not inbound.reply:

@@ -10,6 +10,7 @@ are not a frame of a known version, raises `SchemaMismatch` and nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -79,6 +80,7 @@ class Frame:
         deadlines_ms: milliseconds that remained at sealing, 0 for none; or empty.
         traces: W3C traceparent, or empty strings; or empty.
         answers: in replies, the sequence number each payload answers; else empty.
+        sources: in replies of several agents of one node, who sends each payload; else empty.
     """
 
     __slots__ = (
@@ -89,6 +91,7 @@ class Frame:
         "payloads",
         "sequence",
         "source",
+        "sources",
         "time_us",
         "traces",
         "type",
@@ -106,6 +109,7 @@ class Frame:
         deadlines_ms: list[int],
         traces: list[str],
         answers: list[int],
+        sources: Sequence[str] = (),
     ) -> None:
         self.type = type
         self.source = source
@@ -117,6 +121,7 @@ class Frame:
         self.deadlines_ms = deadlines_ms
         self.traces = traces
         self.answers = answers
+        self.sources = sources
 
     def message_id(self, index: int) -> MessageId:
         """The identity of the message at `index`."""
@@ -140,6 +145,8 @@ def encode_frame(frame: Frame) -> bytes:
         wire.traces.extend(frame.traces)
     if frame.answers:
         wire.answers.extend(frame.answers)
+        if frame.sources:
+            wire.sources.extend(frame.sources)
     return wire.SerializeToString()
 
 
@@ -153,6 +160,7 @@ def decode_frame(body: bytes) -> Frame:
     deadlines = wire.deadlines_ms[:]
     traces = wire.traces[:]
     answers = wire.answers[:]
+    sources = wire.sources[:]
     size = len(payloads)
     hops, sequence = wire.hops, wire.sequence
     if size > MAX_FRAME_MESSAGES:
@@ -164,12 +172,14 @@ def decode_frame(body: bytes) -> Frame:
         or (deadlines and len(deadlines) != size)
         or (traces and len(traces) != size)
         or (answers and len(answers) != size)
+        or (sources and (len(sources) != size or not answers))
     ):
         raise SchemaMismatch(
             f"a frame's columns do not fit: {size} payloads, {len(deadlines)} deadlines, "
-            f"{len(traces)} traces, {len(answers)} answers"
+            f"{len(traces)} traces, {len(answers)} answers, {len(sources)} sources"
         )
-    return Frame(wire.type, wire.source, wire.epoch, hops, sequence, wire.time_us, payloads, deadlines, traces, answers)
+    head = (wire.type, wire.source, wire.epoch, hops, sequence, wire.time_us)
+    return Frame(*head, payloads, deadlines, traces, answers, sources)
 
 
 def is_message_type(kind: object) -> bool:

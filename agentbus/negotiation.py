@@ -6,8 +6,9 @@ best. Those who have not won are told the price when the job is done, not before
 replace the winner, and a rejection is final.
 
 Invariants: a bidder gets at most one of `Accept` and `Reject`; no more than `winners` work on the job at a time, unless
-one was silent for too long; `Ended` comes once, and nothing after it. With n bidders a job takes at most 2n + 2
-messages (the call, n bids, n acceptances or rejections, the result), and one more for each winner that failed.
+one was silent for too long; `Ended` comes once, and nothing after it. With n bidders a job takes at most n + 4 messages
+(the call, n bids, the acceptance, the result, one rejection that all hear), never more than the 2n + 2 of one rejection
+to each, and at most two more for each winner that failed.
 
 Source: FIPA Contract Net Interaction Protocol, SC00029H, its refuse, not-understood, failure and cancel branches
 included. R. G. Smith, "The Contract Net Protocol", IEEE Transactions on Computers C-29 (1980).
@@ -16,25 +17,22 @@ included. R. G. Smith, "The Contract Net Protocol", IEEE Transactions on Compute
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, KeysView, Mapping
+from collections.abc import Collection, KeysView
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import inf
-from typing import Literal, SupportsFloat
+from typing import Literal, NamedTuple, SupportsFloat
 
 from .awards import AwardRule, Bid, Ranked
 from .errors import AgentBusError, AllFailed, DeadlineExceeded, InvalidBid, NoBids, NoResponders, Refused
 
 PATIENCE = 0.5
 """The share of the time left that a winner has while another could replace it, unless the buyer says seconds."""
-LOOK_S = 0.5
-"""Seconds for which what the peers' view said of bidders is taken for true."""
-REMEMBER = 4096
-"""Bidders that an `Audience` remembers at most."""
+LONGEST = 80
+"""Characters of a wrong number that are told."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class Terms(NamedTuple):
     """What a call says beside the job.
 
     Attributes:
@@ -48,63 +46,6 @@ class Terms:
     team: str = ""
     second_price: bool = False
     again: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contract:
-    """An award as its winner sees it: ``ctx.contract``.
-
-    Attributes:
-        job: its id, for ``agentbus why``.
-        buyer: who called.
-        bid: what this agent asked for.
-        cost: what the job costs it by itself.
-        price: by the award rule.
-        payment: what it gets, by its weight.
-    """
-
-    job: str
-    buyer: str
-    terms: Terms
-    bid: float
-    cost: float
-    price: float
-    payment: float
-
-
-@dataclass(slots=True)
-class Engagement:
-    """A contract under way at its winner.
-
-    Attributes:
-        cancelled: the buyer wants it no longer.
-        ended: it is done, failed or given up.
-        stop: ends its handler, while that runs.
-    """
-
-    contract: Contract
-    cancelled: bool = False
-    ended: bool = False
-    stop: Callable[[], None] | None = None
-
-    def cancel(self) -> None:
-        """Ends it, or lets it not begin."""
-        self.cancelled = True
-        if self.stop is not None:
-            self.stop()
-
-    def begin(self, stop: Callable[[], None], *, late: bool) -> bool:
-        """Its handler is about to run. False: it is over, cancelled or `late`."""
-        if late or self.cancelled:
-            self.end()
-            return False
-        self.stop = stop
-        return True
-
-    def end(self) -> None:
-        """It is over."""
-        self.ended = True
-        self.stop = None
 
 
 # -- events ------------------------------------------------------------------------------------------------------------
@@ -178,9 +119,9 @@ class Accept:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """To tell the bidder what the job went for; None: it was not done."""
+    """To tell these bidders what the job went for; None: it was not done."""
 
-    bidder: str
+    bidders: tuple[str, ...]
     price: float | None
 
 
@@ -214,13 +155,19 @@ def invalid(what: str, number: object, most: float | None = None, whose: str = "
         if 0 <= number <= highest and number != inf:
             return None
     elif isinstance(number, SupportsFloat):
-        with suppress(OverflowError):  # of an int beyond all floats
+        with suppress(
+            ArithmeticError, ValueError, TypeError
+        ):  # of an int beyond all floats, or what only looks like one
             if 0 <= float(number) <= highest and float(number) != inf:
                 return None
     limit = "" if most is None else f" to {most:g}"
     if whose:
         what = f"{what} {whose!r}"
-    return InvalidBid(f"{what} is {number!r}: it has to be a number from 0{limit}")
+    try:
+        told = repr(number)[:LONGEST]
+    except Exception:  # Python writes no int of 4,301 digits; what has come may be anything
+        told = f"an {type(number).__name__} that can't be written"
+    return InvalidBid(f"{what} is {told}: it has to be a number from 0{limit}")
 
 
 class Negotiation:
@@ -262,6 +209,7 @@ class Negotiation:
         self._awaited = set(expected)
         self._deadline_s = deadline_s
         self._ends_s = now + deadline_s
+        self._window_s = min(window_s, deadline_s)
         self._closes_s = min(now + window_s, self._ends_s)
         self._patience_s = patience_s
         self._proposers: dict[str, None] = {}
@@ -272,6 +220,7 @@ class Negotiation:
         self._until: dict[str, float] = {}
         self._done: list[str] = []
         self._silent: set[str] = set()
+        self._dead: dict[str, None] = {}
 
     @property
     def doing(self) -> KeysView[str]:
@@ -291,8 +240,8 @@ class Negotiation:
         if self.phase == "ended":
             return []
         match event:
-            case Proposed(bid):
-                return self._proposed(bid, now)
+            case Proposed():
+                return self._proposed(event.bid, now)
             case Declined(bidder, why):
                 return self._answers(bidder, why, now)
             case Performed(bidder):
@@ -300,8 +249,10 @@ class Negotiation:
             case Fell(bidder, why):
                 return self._fell(bidder, why, now) if bidder in self._until else []
             case Lost(bidder):
-                dead = NoResponders("it is believed dead")
-                return self._unheard(bidder, dead, now) if bidder in self._until else []
+                if bidder not in self._until:
+                    return []
+                self._dead[bidder] = None
+                return self._unheard(bidder, NoResponders("it is believed dead"), now)
             case Tick():
                 return self._tick(now)
             case Nobody():
@@ -344,7 +295,9 @@ class Negotiation:
         if len(ranked) < wanted:
             few = f"{len(ranked)} bids of at least {wanted}" if ranked else "no bid"
             said = "; ".join(f"{name}: {why}" for name, why in list(self.refusals.items())[:3])
-            return self._end(NoBids(f"{few}: {said or 'nobody answered'}", refusals=self.refusals))
+            nobody = "nobody else answered" if ranked else "nobody answered"
+            nobody += f" within {self._window_s:g} s: bid_window_s= says how long bids may take"
+            return self._end(NoBids(f"{few}: {said or nobody}", refusals=self.refusals))
         self.phase = "doing"
         self._rank = [entry.bid.bidder for entry in ranked]
         self._next.extend(ranked)
@@ -385,7 +338,10 @@ class Negotiation:
         if len(self._until) + len(self._done) >= self._rule.winners:
             return []
         said = "; ".join(f"{name}: {type(error).__name__}: {error}" for name, error in list(self.failures.items())[:3])
-        return self._end(AllFailed(f"each of {len(self.failures)} winners failed: {said}", failures=self.failures))
+        many = f"each of {len(self.failures)} winners failed"
+        if self._until or self._done:
+            many = f"{len(self.failures)} of {len(self._accepted)} winners failed, and nobody is left to replace it"
+        return self._end(AllFailed(f"{many}: {said}", failures=self.failures))
 
     # -- time ------------------------------------------------------------------------------------------------------
 
@@ -407,47 +363,8 @@ class Negotiation:
         effects: list[Effect] = []
         if not isinstance(error, DeadlineExceeded):  # then nobody needs to be told: all have the same deadline
             price = max((winner.price for winner in winners), default=None)
-            effects += [Cancel(bidder) for bidder in self._until]
-            effects += [Reject(bidder, price) for bidder in self._proposers if bidder not in self._accepted]
+            effects += [Cancel(bidder) for bidder in (*self._until, *self._dead) if bidder not in self._done]
+            if lost := tuple(bidder for bidder in self._proposers if bidder not in self._accepted):
+                effects.append(Reject(lost, price))
         self._until.clear()
         return [*effects, Ended(error, winners)]
-
-
-@dataclass(slots=True)
-class Audience:
-    """Who is known to bid for jobs of one type: whom the peers' view names, and who has answered before. Who is
-    silent when bidding closes is not waited for again until it is heard, or begins a new life.
-
-    Attributes:
-        looked_s: when the peers' view was last looked at.
-        lives: whom it named then, and the epoch of each; a new mapping with each look.
-    """
-
-    looked_s: float = float("-inf")
-    lives: Mapping[str, int] = field(default_factory=dict[str, int])
-    _heard: dict[str, None] = field(default_factory=dict[str, None])
-    _silent: dict[str, int] = field(default_factory=dict[str, int])
-
-    def look(self, lives: Mapping[str, int], now: float) -> None:
-        """The peers' view names these agents, each in the life of that epoch."""
-        self.looked_s = now
-        self.lives = dict(lives)
-
-    def expected(self) -> set[str]:
-        """Who should answer the next call."""
-        viewed = (name for name, epoch in self.lives.items() if self._silent.get(name) != epoch)
-        return {*self._heard, *viewed}
-
-    def heard(self, name: str) -> None:
-        """That agent has answered."""
-        if name not in self._heard:
-            self._silent.pop(name, None)
-            if len(self._heard) < REMEMBER:
-                self._heard[name] = None
-
-    def missed(self, names: Collection[str]) -> None:
-        """These have not answered."""
-        for name in names:
-            self._heard.pop(name, None)
-            if name in self.lives:
-                self._silent[name] = self.lives[name]

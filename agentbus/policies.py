@@ -21,8 +21,8 @@ from __future__ import annotations
 import inspect
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar, cast
 
 from google.protobuf.message import Message
 
@@ -49,8 +49,7 @@ CATCH_UP = 0.5
 Weight = float | Callable[[Q], float]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
+class Past(NamedTuple):
     """What became of one bid.
 
     Attributes:
@@ -99,8 +98,7 @@ def adaptive(cost: float, terms: Terms, history: Sequence[Past], /) -> float:
     return bid if terms.value is None else min(bid, max(cost, terms.value))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(NamedTuple):
     """What an agent says to a call.
 
     Attributes:
@@ -194,8 +192,10 @@ class PolicyState:
             weight = self._weight(job) if callable(self._weight) else self._weight
             if wrong := invalid("the weight of", weight, 1.0, name):
                 return Decision(cost=cost, weight=weight, refusal=wrong)
-            step = "strategy"
-            bid = cost + (weight * (self._strategy(cost, terms, self.history) - cost) if weight else 0.0)
+            bid = cost
+            if weight:
+                step = "strategy"
+                bid += weight * (self._strategy(cost, terms, self.history) - cost)
             if wrong := invalid("the bid by the strategy of", bid, None, name):
                 return Decision(cost=cost, weight=weight, refusal=wrong)
         except Exception as error:
@@ -204,7 +204,7 @@ class PolicyState:
             return Decision(cost=cost, weight=weight, refusal=failed)
         if why := reluctance(cost, bid, weight, terms.value):
             return Decision(cost=cost, weight=weight, refusal=Refused(why))
-        return Decision(own_cost=float(own), cost=cost, weight=weight, bid=bid)
+        return Decision(float(own), cost, weight, bid)
 
 
 def reluctance(cost: float, bid: float, weight: float, value: float | None) -> str:
@@ -235,6 +235,13 @@ class Policy(Rpc[Q, R]):
             raise DefinitionError(f"@{spec.name}.cost at {name}: a coroutine: write `def`, without async")
         if name.startswith("__"):
             raise DefinitionError(f"@{spec.name}.cost at {name}: Python renames it: begin it with one underscore")
+        try:
+            inspect.signature(function).bind(*range(1 if isinstance(cast("object", function), staticmethod) else 2))
+        except TypeError:
+            takes = ", ".join(inspect.signature(function).parameters)
+            raise DefinitionError(
+                f"@{spec.name}.cost at {name}: takes ({takes}): write `def name(self, job) -> float | None`"
+            ) from None
         if spec.cost:
             raise DefinitionError(f"@{spec.name}.cost at {name}: {spec.cost!r} is its cost already: write one")
         self.spec: RpcSpec = replace(spec, cost=name)
@@ -320,6 +327,9 @@ def _policy(
     strategy: Strategy,
     shares: bool | None,
 ) -> Callable[[Answer[A, Q, R]], Policy[Q, R]]:
+    if not callable(strategy):
+        raise DefinitionError(f"@{decorator}: strategy={strategy!r}: give a function of cost, terms and history")
+
     def mark_policy(function: Answer[A, Q, R]) -> Policy[Q, R]:
         try:
             plain = mark(function)

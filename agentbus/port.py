@@ -280,7 +280,7 @@ class Port:
     def reply(self, inbox: str, sequence: int, message: Message, hops: int) -> None:
         """Answers request number `sequence` of the node whose inbox that is. What can't be sent is counted."""
         name = full_name(message)
-        lane = self.lane(inbox, name, hops)
+        lane = self._lanes.get((inbox, name, hops)) or self.lane(inbox, name, hops)
         try:
             payload = serialize(message)
         except SchemaMismatch as error:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from google.protobuf.message import Message
+from typing import NamedTuple
+
+from google.protobuf.message import DecodeError, Message
 
 from .awards import Bid, Ranked
+from .errors import SubjectError
 from .messages import full_name
-from .negotiation import Terms
+from .negotiation import Terms, invalid
+from .subjects import check_length, check_name
 from .wire.v1.negotiation_pb2 import Award, CallForProposals, Cancellation, Proposal, Rejection, Subcontracted
 
 __all__ = [
@@ -18,16 +22,19 @@ __all__ = [
     "SUBCONTRACTED",
     "Award",
     "CallForProposals",
+    "Called",
     "Cancellation",
+    "Closed",
     "Proposal",
     "Rejection",
     "Subcontracted",
     "award",
     "bid_of",
     "call",
+    "call_of",
     "rejection",
+    "rejection_of",
     "subcontracted",
-    "terms_of",
 ]
 
 CALL: str = full_name(CallForProposals)
@@ -38,24 +45,62 @@ CANCELLATION: str = full_name(Cancellation)
 SUBCONTRACTED: str = full_name(Subcontracted)
 
 
+class Called(NamedTuple):
+    """A call for proposals as it came; `broken` says why it can't be read."""
+
+    job: bytes
+    terms: Terms
+    broken: str = ""
+
+
+class Closed(NamedTuple):
+    """The number of a call that is over, and what the job went for."""
+
+    call: int
+    price: float | None
+
+
 def call(job: bytes, terms: Terms) -> CallForProposals:
     """A call for proposals."""
-    message = CallForProposals(job=job, team=terms.team, second_price=terms.second_price, again=terms.again)
-    if terms.value is not None:
-        message.value = terms.value
+    value, team, second_price, again = terms
+    message = CallForProposals(job=job)  # what is left out is as it would be said
+    if value is not None:
+        message.value = value
+    if team:
+        message.team = team
+    if second_price:
+        message.second_price = True
+    if again:
+        message.again = True
     return message
 
 
-def terms_of(message: CallForProposals) -> Terms:
-    """What a call says beside the job."""
+def call_of(payload: bytes) -> Called:
+    """What a call says."""
+    try:
+        message = CallForProposals.FromString(payload)
+        if message.team:
+            check_name(check_length(message.team, "the team's name"), "the team's name")
+    except (DecodeError, SubjectError) as error:
+        return Called(b"", Terms(), str(error))
     value = message.value if message.HasField("value") else None
-    return Terms(value=value, team=message.team, second_price=message.second_price, again=message.again)
+    return Called(message.job, Terms(value, message.team, message.second_price, message.again))
+
+
+def rejection_of(payload: bytes) -> Closed:
+    """What a rejection says; of no call when it can't be read, and without a price that is none."""
+    try:
+        message = Rejection.FromString(payload)
+    except DecodeError:
+        return Closed(-1, None)
+    told = message.HasField("price") and not invalid("the price", message.price)
+    return Closed(message.call, message.price if told else None)
 
 
 def bid_of(bidder: str, payload: bytes) -> Bid:
     """A bid. Raises `google.protobuf.message.DecodeError`."""
     message = Proposal.FromString(payload)
-    return Bid(bidder=bidder, bid=message.bid, weight=message.weight)
+    return Bid(bidder, message.bid, message.weight)
 
 
 def award(number: int, ranked: Ranked) -> Award:

@@ -17,11 +17,13 @@ from typing import NamedTuple, Self
 from google.protobuf.message import Message
 
 from .awards import lowest_bid
+from .contracts import Engagement
+from .deals import Deal
 from .decisions import JobKey, job_id
-from .delegating import WINDOW_S, Deal, Delegation
-from .errors import AgentBusError, DeadlineExceeded, HandlerFailed, Refused, SchemaMismatch
+from .delegating import WINDOW_S, Delegation
+from .errors import AgentBusError, DeadlineExceeded, Refused, SchemaMismatch
 from .inbound import Inbound
-from .negotiation import Engagement, Terms
+from .negotiation import Terms, invalid
 from .policies import Decision
 from .proposals import subcontracted
 from .specs import PolicySpec
@@ -95,9 +97,11 @@ class Reoffers:
         try:
             deal = await self._offered(won)
         except asyncio.CancelledError:
-            engagement.end()
-            if not engagement.cancelled:  # by its caller, who waits no longer
-                answer(host, won.order, 0, HandlerFailed("the agent was stopped meanwhile", error_type="Cancelled"))
+            engagement.stop = None
+            if engagement.cancelled:  # by its caller, who waits no longer
+                engagement.end()
+            else:  # the agent is restarted, and does it then; or it has gone, and the mailbox refuses it
+                self._keep(won)
             raise
         except AgentBusError as error:
             engagement.end()
@@ -117,7 +121,7 @@ class Reoffers:
         payload = won.order.frame.payloads[0]
         async with _Turn(self._turn) as turn:
             now = self._decide(payload, contract.terms)
-            if now.cost is None:
+            if now.cost is None or invalid("the cost", now.cost):
                 raise now.refusal or Refused("it can't do this job any more")
             if contract.terms.again and contract.terms.value is not None and now.cost > contract.terms.value:
                 raise Refused(f"it has become busy: the job would cost it {now.cost:g}, more than it is worth")
@@ -161,7 +165,8 @@ class Reoffers:
 
     def _note(self, won: Won, what: str, **facts: object) -> None:
         host = self._host
-        host.port.bus.decisions.note(host.log, won.key, host.name, what, behavior=self._spec.name, **facts)
+        names, values = ("behavior", *facts), (self._spec.name, *facts.values())
+        host.port.bus.decisions.note(host.log, won.key, host.name, what, names, values)
 
 
 class _Turn:

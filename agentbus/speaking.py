@@ -15,14 +15,15 @@ from structlog.typing import FilteringBoundLogger
 
 from .awards import AwardRule, lowest_bid
 from .calls import Replies
-from .delegating import WINDOW_S, Deal, Delegation
+from .deals import Deal
+from .delegating import WINDOW_S, Delegation
 from .errors import ConfigurationError, DeadlineExceeded, DefinitionError
 from .messages import full_name, is_message_type
 from .negotiation import Terms, invalid
 from .peers import PeerView
 from .port import MAX_LANES, Port, Route, serialize
 from .specs import Endpoint
-from .subjects import check_subject
+from .subjects import check_length, check_name, check_subject
 from .transport import Stored
 
 Q = TypeVar("Q", bound=Message)
@@ -295,13 +296,14 @@ class Speaker(ABC):
             raise DefinitionError(f"delegate and negotiate take (message, ResultType), not {result!r} for the second")
         if value is not None and (wrong := invalid("value", value)):
             raise ConfigurationError(str(wrong))
+        rule = _rule(lowest_bid() if award is None else award)
+        _check_team(team)
         for name, seconds in (("bid_window_s", bid_window_s), ("patience_s", patience_s)):
             if seconds is not None and not 0 < seconds < inf:
                 raise ConfigurationError(f"{name}={seconds!r}: use a number of seconds above 0")
         timeout_s = self._timeout_s(deadline_s)
         if timeout_s <= 0:
             raise DeadlineExceeded(f"{full_name(job)}: the caller's deadline has passed")
-        rule = award or lowest_bid()
         return await Delegation(
             self._port(),
             job,
@@ -315,6 +317,21 @@ class Speaker(ABC):
             patience_s=patience_s,
             cause=self._cause(),
         ).run()
+
+
+def _rule(award: object) -> AwardRule:
+    if not isinstance(award, AwardRule):
+        rules = "lowest_bid(), second_price(), or best(score) or every(n) of agentbus.awards"
+        raise ConfigurationError(f"award={award!r}: write an award rule: {rules}")
+    return award
+
+
+def _check_team(team: object) -> None:
+    """Raises `SubjectError`, `ConfigurationError`: a team's name is its blackboard's, and so an agent's."""
+    if not isinstance(team, str):
+        raise ConfigurationError(f"team={team!r}: use a name")
+    if team:
+        check_name(check_length(team, "the team's name"), "the team's name")
 
 
 def _pair(what: object, reply: object) -> tuple[Message, type[Message]]:

@@ -22,6 +22,7 @@ LONGEST = 1024
 """Bytes of a subject or topic: well within what a server takes in one control line, 4,096."""
 
 
+@lru_cache(maxsize=4096)
 def check_name(name: str, what: str = "name") -> str:
     """The name itself. Raises `SubjectError` when it is not of ``[A-Za-z0-9_-]+``."""
     if not _NAME.fullmatch(name):
@@ -150,6 +151,10 @@ class Subjects:
     def call(self, type_name: str) -> str:
         """All agents that bid for jobs of this type."""
         return f"{self.realm}.call.{type_token(type_name)}"
+
+    def closed(self, type_name: str) -> str:
+        """The same agents: what became of jobs they have bid for."""
+        return f"{self.realm}.closed.{type_token(type_name)}"
 
     def why(self) -> str:
         """All nodes, asked what their agents decided about a job."""

@@ -186,6 +186,10 @@ class Transport(Protocol):
         """
         ...
 
+    def hold(self) -> None:
+        """Several messages will be sent before this turn of the event loop ends: they may go with one write then."""
+        ...
+
     async def writable(self, *, timeout_s: float = 5.0) -> None:
         """Waits until `congested` is false. Raises `NotConnected` when the link is lost or the time is over."""
         ...
@@ -324,6 +328,10 @@ class Transport(Protocol):
         ...
 
 
+def _as_nobody_else(name: str) -> bool:
+    return False
+
+
 class Opened(NamedTuple):
     """What a guard knows of a frame that it let in.
 
@@ -333,6 +341,7 @@ class Opened(NamedTuple):
         skipped: live frames just before it that had not come when it did.
         late: whether a later live one had come before.
         key: the public key that signed it.
+        speaks_as: whether who signed it may speak in a name: a frame of answers may hold those of several agents.
     """
 
     source: str
@@ -341,6 +350,7 @@ class Opened(NamedTuple):
     skipped: int = 0
     late: bool = False
     key: bytes = b""
+    speaks_as: Callable[[str], bool] = _as_nobody_else
 
 
 class FrameGuard(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -48,9 +49,17 @@ def test_a_score_that_is_no_number_puts_its_bid_aside_and_says_why() -> None:
     assert "KeyError" in str(unranked["d"])
 
 
+def test_two_who_agree_that_one_stays_away_drive_the_second_price_up_to_the_value() -> None:
+    apart, _ = second_price().rank([Bid(bidder="a", bid=2.0), Bid(bidder="b", bid=3.0)], 9.0)
+    agreed, _ = second_price().rank([Bid(bidder="a", bid=2.0)], 9.0)
+    third, _ = second_price().rank([Bid(bidder="a", bid=2.0), Bid(bidder="c", bid=4.0)], 9.0)
+    assert (apart[0].price, agreed[0].price, third[0].price) == (3.0, 9.0, 4.0)  # documented, not prevented
+
+
 def test_every_awards_to_so_many() -> None:
     assert every(3).winners == 3
-    for count in (0, -1):
+    wrong: list[Any] = [0, -1, 1.5, math.nan, "2", None]
+    for count in wrong:
         with pytest.raises(ConfigurationError, match="whole number"):
             every(count)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentbus.coalescing import FRAME_BYTES, Lane
+from agentbus.coalescing import FRAME_BYTES, Lane, joined
 from agentbus.messages import MAX_FRAME_MESSAGES, decode_frame, encode_frame
 
 
@@ -98,3 +98,49 @@ def test_the_overhead_covers_what_a_frame_of_one_message_costs(columns: str) -> 
         gathered.answer(bytes(1000), 2**63)
     frame, _ = gathered.take(2**63, 2**63, 2**63)
     assert len(encode_frame(frame)) + 2 <= 1000 + gathered.overhead
+
+
+@given(
+    said=st.lists(
+        st.tuples(st.sampled_from(["a", "bb", "c" * 60]), st.sampled_from(["in.x", "in.y"]), st.binary(max_size=30)),
+        max_size=60,
+    ),
+    max_payload=st.integers(500, 1500),
+)
+def test_answers_of_several_agents_to_one_node_travel_together_where_they_fit(
+    said: list[tuple[str, str, bytes]], max_payload: int
+) -> None:
+    lanes: dict[tuple[str, str], Lane] = {}
+    expected: dict[tuple[str, str], list[tuple[int, bytes]]] = {}
+    for number, (source, subject, payload) in enumerate(said):
+        lane = lanes.setdefault((source, subject), Lane(subject, "t", source, 1, max_payload))
+        if lane.fits(payload):
+            lane.answer(payload, number)
+            expected.setdefault((source, subject), []).append((number, payload))
+    event = Lane("in.x", "t", "a", 1)
+    event.put(b"event")
+    heard: dict[tuple[str, str], list[tuple[int, bytes]]] = {}
+    left = list(joined([*lanes.values(), event, Lane("idle", "t", "a", 1)]))
+    assert event in left
+    for lane in left:
+        frame, _ = lane.take(2**64 - 1, 2**63 - 100, 2**63)
+        body = encode_frame(frame)
+        assert len(body) <= max_payload
+        if lane is event:
+            continue
+        back = decode_frame(body)
+        sources = back.sources or [back.source] * len(back.payloads)
+        for source, number, payload in zip(sources, back.answers, back.payloads, strict=True):
+            heard.setdefault((source, lane.subject), []).append((number, payload))
+    assert heard == expected
+    assert not any(lane.payloads for lane in lanes.values())
+
+
+def test_answers_that_fit_are_one_frame_for_each_node() -> None:
+    lanes = [Lane(subject, "t", source, 1) for source in "abc" for subject in ("in.x", "in.y")]
+    for number, lane in enumerate(lanes):
+        lane.answer(b"", number)
+    assert [(lane.subject, lane.sources) for lane in joined(lanes)] == [
+        ("in.x", ["a", "b", "c"]),
+        ("in.y", ["a", "b", "c"]),
+    ]

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import math
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
+import agentbus
 from agentbus import Agent, Context, Node, Supervision, competitive, cooperative, hybrid, rpc, second_price
 from agentbus.awards import best, every
+from agentbus.bidding import HELD
+from agentbus.contracts import Contract
 from agentbus.errors import (
     AllFailed,
     Busy,
@@ -26,14 +31,14 @@ from agentbus.errors import (
     SchemaMismatch,
 )
 from agentbus.messages import PLAIN, Failure, Frame, decode_frame, encode_frame
-from agentbus.negotiation import Contract, Terms
+from agentbus.negotiation import Negotiation, Terms
 from agentbus.policies import Past
-from agentbus.proposals import AWARD, CALL, Award, CallForProposals, Proposal
+from agentbus.proposals import AWARD, CALL, REJECTION, Award, CallForProposals, Proposal, Rejection
 from examples.climate.v1.climate_pb2 import TargetReply, TargetRequest
 from examples.couriers.v1.couriers_pb2 import Delivery, Receipt
 
 from .nats_server import NatsServer
-from .waiting import until
+from .waiting import turns, until
 from .wire import DEFAULT, Wire, wire
 
 
@@ -142,14 +147,29 @@ async def test_the_cheapest_does_it_and_all_are_told(url: str) -> None:
         assert [past.won for past in agents["near"].policy("deliver").history] == [True]
 
 
-async def test_a_job_takes_two_messages_a_bidder_and_two(url: str) -> None:
+async def test_a_job_takes_a_message_a_bidder_and_four(url: str) -> None:
     async with town(url, **{f"c{number}": Courier(float(number)) for number in range(8)}) as (buyer, there):
         for _ in range(3):
             await buyer.delegate(Delivery(), Receipt)
         rejected = [there.cells[f"c{number}"].agent.policy("deliver").history for number in range(1, 8)]
         await until(lambda: all(len(history) == 3 for history in rejected))
         sent = buyer.statistics().messages_sent + there.statistics().messages_sent
-        assert sent == 3 * (2 * 8 + 2)
+        assert sent == 3 * (8 + 4)
+        assert there.statistics().frames_sent <= 3 * 2, "the bids of one node's agents travel together"
+
+
+async def test_a_job_that_is_over_is_freed_without_the_garbage_collector() -> None:
+    async with town("memory://hall", near=Courier(2.0), far=Courier(5.0)) as (buyer, _there):
+        await buyer.delegate(Delivery(), Receipt)
+        gc.disable()
+        try:
+            gc.collect()
+            before = sum(isinstance(each, Negotiation) for each in gc.get_objects())
+            for _ in range(5):
+                await buyer.delegate(Delivery(), Receipt)
+            assert sum(isinstance(each, Negotiation) for each in gc.get_objects()) == before
+        finally:
+            gc.enable()
 
 
 async def test_many_jobs_at_once(url: str) -> None:
@@ -181,6 +201,15 @@ async def test_a_policy_answers_requests_by_name_without_a_bid(url: str) -> None
     async with town(url, near=Courier(None, notes)) as (buyer, _there):
         assert (await buyer.request(Courier.deliver, Delivery(number=4), to="near")).number == 4
         assert notes["contract"] is None
+
+
+async def test_a_thousand_bidders_on_one_node() -> None:
+    couriers = {f"c{number}": Courier(1.0 + number) for number in range(1000)}
+    async with town("memory://hall", **couriers) as (buyer, _there):
+        deal = await buyer.negotiate(Delivery(), Receipt, award=second_price(), bid_window_s=4.0)
+        (winner,) = deal.winners
+        assert (winner.agent, winner.price, deal.bidders) == ("c0", 2.0, 1000)
+        assert buyer.statistics().open_calls == 0
 
 
 async def test_award_rules_of_ones_own(url: str) -> None:
@@ -244,8 +273,8 @@ async def test_each_refusal_is_told_by_its_type(url: str) -> None:
         await until(lambda: not there.cells["lost"].tasks())
 
 
-@pytest.mark.parametrize("value", [math.nan, -1.0, math.inf])
-async def test_a_value_that_is_no_number_is_refused_before_anything_is_sent(value: float) -> None:
+@pytest.mark.parametrize("value", [math.nan, -1.0, math.inf, pytest.param(10**5000, id="huge"), Decimal("sNaN")])
+async def test_a_value_that_is_no_number_is_refused_before_anything_is_sent(value: Any) -> None:
     async with Node("memory://hall") as node:
         with pytest.raises(ConfigurationError, match="value is"):
             await node.delegate(Delivery(), Receipt, value=value)
@@ -256,6 +285,14 @@ async def test_a_value_that_is_no_number_is_refused_before_anything_is_sent(valu
                 await node.delegate(Delivery(), Receipt, patience_s=wrong)
         with pytest.raises(ConfigurationError, match="deadline"):
             await node.delegate(Delivery(), Receipt, deadline_s=math.inf)
+        rules: list[Any] = [second_price, 5, lambda bid: 1.0, agentbus.every(2)]
+        for rule in rules:
+            with pytest.raises(ConfigurationError, match=r"award=.*second_price\(\).*agentbus\.awards"):
+                await node.delegate(Delivery(), Receipt, award=rule)
+        teams: list[Any] = ["two words", "\ud800", "x" * 1_000_000, 5, b"team"]
+        for team in teams:
+            with pytest.raises(ConfigurationError, match="team"):
+                await node.delegate(Delivery(), Receipt, team=team)
         assert node.statistics().messages_sent == 0
 
 
@@ -380,6 +417,43 @@ async def test_an_award_of_no_bid_or_below_the_bid_is_refused(award: Award, says
         body = framed(AWARD, award.SerializeToString(), 2)
         assert says in (await reply_to(stranger, DEFAULT.agent("near", AWARD), body, 2)).text
         assert notes == {}
+
+
+async def test_the_jobs_of_open_bids_have_a_limit_in_bytes_and_the_oldest_bids_go_first() -> None:
+    notes: dict[str, Any] = {}
+    large = b"\x7a\xc0\x84\x3d" + bytes(1_000_000)  # field 15, which a Delivery does not know
+    count = HELD // len(large) + 2
+    async with town("memory://hall", near=Courier(2.0, notes)), wire("memory://hall") as stranger:
+        subject = DEFAULT.call("examples.couriers.v1.Delivery")
+        for number in range(1, count + 1):
+            body = framed(CALL, CallForProposals(job=large).SerializeToString(), number, 7 * 86_400_000)
+            await reply_to(stranger, subject, body, number)
+        for number, begins in ((1, False), (count, True)):
+            award = framed(AWARD, Award(call=number, price=2.0, payment=2.0).SerializeToString(), 1000 + number)
+            answer = await reply_to(stranger, DEFAULT.agent("near", AWARD), award, 1000 + number)
+            assert isinstance(answer, Frame) is begins
+        assert answer.type == "examples.couriers.v1.Receipt"
+
+
+@pytest.mark.parametrize("team", ["two words", "x" * 100_000])
+async def test_a_team_that_is_no_name_is_not_understood(team: str) -> None:
+    async with town("memory://hall", near=Courier(2.0)), wire("memory://hall") as stranger:
+        body = framed(CALL, CallForProposals(job=b"", team=team).SerializeToString(), 1)
+        refusal = await reply_to(stranger, DEFAULT.call("examples.couriers.v1.Delivery"), body, 1)
+        assert refusal.kind == "SchemaMismatch"
+        assert "team" in refusal.text
+        assert len(refusal.text) < 300
+
+
+async def test_a_price_above_what_the_buyer_would_have_paid_teaches_nothing() -> None:
+    async with town("memory://hall", near=Courier(2.0)) as (_, there), wire("memory://hall") as stranger:
+        body = framed(CALL, CallForProposals(job=b"", value=5.0).SerializeToString(), 1)
+        await reply_to(stranger, DEFAULT.call("examples.couriers.v1.Delivery"), body, 1)
+        lie = framed(REJECTION, Rejection(call=1, price=1e300).SerializeToString(), 2)
+        stranger.transport.send(DEFAULT.agent("near", REJECTION), lie, "")
+        await stranger.flush()
+        await turns()
+        assert len(there.cells["near"].agent.policy("deliver").history) == 0
 
 
 async def test_what_is_no_job_is_not_understood() -> None:

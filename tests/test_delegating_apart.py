@@ -87,6 +87,21 @@ def test_with_membership_the_bidders_are_known_from_the_start_and_an_rpc_is_no_b
     assert with_clerk >= WINDOW_S, "the clerk answers the type, and could have bid"
 
 
+def test_a_call_that_was_withdrawn_says_nothing_about_who_is_silent() -> None:
+    async def scenario(sim: Simulation) -> float:
+        buyer = await a_town(sim, near=Courier(1.0), far=Courier(5.0))
+        await buyer.delegate(Delivery(), Receipt)
+        call = asyncio.ensure_future(buyer.delegate(Delivery(), Receipt))
+        await asyncio.sleep(0)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        began_s = sim.now()
+        await buyer.delegate(Delivery(), Receipt)
+        return sim.now() - began_s
+
+    assert Simulation(seed=3).run(scenario) < 0.1
+
+
 def test_a_bidder_that_is_cut_off_costs_one_window_and_no_more() -> None:
     async def scenario(sim: Simulation) -> tuple[list[float], list[str]]:
         buyer = await a_town(sim, near=Courier(1.0), far=Courier(5.0))

@@ -46,6 +46,7 @@ def frames(draw: st.DrawFn) -> Frame:
         return draw(st.just([]) | st.lists(values, min_size=size, max_size=size))
 
     numbers = st.integers(0, 2**63)
+    answers = column(st.integers(0, U64))
     return Frame(
         draw(text()),
         draw(text()),
@@ -56,7 +57,8 @@ def frames(draw: st.DrawFn) -> Frame:
         payloads,
         column(st.integers(0, U32)),
         column(text()),
-        column(st.integers(0, U64)),
+        answers,
+        column(text()) if answers else [],
     )
 
 
@@ -83,11 +85,16 @@ def test_a_damaged_frame_is_a_frame_or_a_mismatch(frame: Frame, cut: int, noise:
         decode_frame(body[:cut] + noise + body[cut + len(noise) :])
 
 
-@pytest.mark.parametrize("column", ["deadlines_ms", "traces", "answers"])
+@pytest.mark.parametrize("column", ["deadlines_ms", "traces", "answers", "sources"])
 def test_columns_that_do_not_fit_are_a_mismatch(column: str) -> None:
-    values = ["x"] if column == "traces" else [1]
+    values = ["x"] if column in ("traces", "sources") else [1]
     with pytest.raises(SchemaMismatch, match="columns do not fit: 2 payloads"):
         decode_frame(WireFrame(payloads=[b"", b""], **{column: values}).SerializeToString())
+
+
+def test_only_answers_have_a_source_each() -> None:
+    with pytest.raises(SchemaMismatch, match="0 answers, 1 sources"):
+        decode_frame(WireFrame(payloads=[b""], sources=["x"]).SerializeToString())
 
 
 def test_a_frame_without_messages_is_a_mismatch() -> None:

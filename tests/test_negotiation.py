@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from agentbus.audiences import Audience
 from agentbus.awards import AwardRule, Bid, every, lowest_bid, second_price
 from agentbus.errors import (
     AllFailed,
@@ -24,12 +26,12 @@ from agentbus.errors import (
 )
 from agentbus.negotiation import (
     Accept,
-    Audience,
     Cancel,
     Declined,
     Effect,
     Ended,
     Fell,
+    Lost,
     Negotiation,
     Nobody,
     Performed,
@@ -98,7 +100,9 @@ def test_who_is_known_and_silent_is_waited_for_no_longer_than_the_window() -> No
 
 def test_a_job_that_nobody_can_do() -> None:
     assert isinstance(ended(negotiation().handle(Nobody(), 100.0)), NoBids)
-    assert isinstance(ended(negotiation().handle(Tick(), 101.0)), NoBids)
+    silence = ended(negotiation().handle(Tick(), 101.0))
+    assert isinstance(silence, NoBids)
+    assert "nobody answered within 1 s: bid_window_s=" in str(silence)
     job = negotiation("a", "b")
     job.handle(Declined("a", Refused("can't")), 100.0)
     error = ended(job.handle(Declined("b", SchemaMismatch("not understood")), 100.0))
@@ -117,14 +121,14 @@ def test_a_bid_that_is_no_number_or_above_the_value_does_not_count_and_is_told_s
     assert accepted(effects) == ["b"]
     assert isinstance(job.refusals["a"], InvalidBid)
     assert "'a'" in str(job.refusals["a"])
-    assert Reject("a", 5.0) in job.handle(Performed("b"), 101.0)
+    assert Reject(("a",), 5.0) in job.handle(Performed("b"), 101.0)
 
 
 def test_a_bid_that_comes_too_late_is_rejected_with_the_price() -> None:
     job = negotiation("a")
     assert accepted(offer(job, a=3.0)) == ["a"]
     assert offer(job, late=1.0) == []
-    assert job.handle(Performed("a"), 102.0)[0] == Reject("late", 3.0)
+    assert job.handle(Performed("a"), 102.0)[0] == Reject(("late",), 3.0)
     assert offer(job, 102.0, later=1.0) == []
 
 
@@ -143,8 +147,9 @@ def test_a_thousand_bidders() -> None:
         effects += offer(job, **{name: float((number * 7919) % 1000)})
     assert accepted(effects) == ["b000"]
     done = job.handle(Performed("b000"), 101.0)
-    assert sum(isinstance(effect, Reject) for effect in done) == 999
-    assert 1 + 1000 + len(effects) + len(done) - 1 + 1 == 2 * 1000 + 2
+    (told,) = [effect for effect in done if isinstance(effect, Reject)]
+    assert len(told.bidders) == 999
+    assert 1 + 1000 + len(effects) + len(done) - 1 + 1 == 1000 + 4
 
 
 # -- doing -------------------------------------------------------------------------------------------------------------
@@ -155,7 +160,7 @@ def test_the_rest_are_told_the_price_when_the_job_is_done() -> None:
     effects = offer(job, a=3.0, b=2.0, c=5.0)
     assert [(e.ranked.price, e.timeout_s) for e in effects if isinstance(e, Accept)] == [(3.0, 5.0)]
     *told, end = job.handle(Performed("b"), 101.0)
-    assert told == [Reject("a", 3.0), Reject("c", 3.0)]
+    assert told == [Reject(("a", "c"), 3.0)]
     assert isinstance(end, Ended)
     assert [winner.bid.bidder for winner in end.winners] == ["b"]
     assert job.handle(Performed("a"), 101.0) == []
@@ -169,7 +174,7 @@ def test_a_winner_that_fails_is_replaced_by_the_next_best() -> None:
     assert job.handle(Performed("b"), 101.0) == []  # it has said that it failed
     assert job.handle(Fell("b", Busy("again")), 101.0) == []
     *told, end = job.handle(Performed("a"), 102.0)
-    assert told == [Reject("c", 3.0)]
+    assert told == [Reject(("c",), 3.0)]
     assert end == Ended(None, end.winners)  # type: ignore[union-attr]
     assert job.failures.keys() == {"b"}
 
@@ -207,6 +212,21 @@ def test_a_silent_winner_that_has_done_it_after_all_ends_the_job_and_its_replace
     assert job.failures == {}
 
 
+def test_who_was_believed_dead_is_told_when_the_job_is_done_that_it_is_not_wanted_any_more() -> None:
+    job = negotiation("a", "b")
+    offer(job, a=1.0, b=2.0)
+    assert accepted(job.handle(Lost("a"), 100.1)) == ["b"]
+    assert job.handle(Performed("b"), 100.2)[:-1] == [Cancel("a")]
+
+
+def test_when_too_few_are_left_it_says_how_many_were_wanted() -> None:
+    job = negotiation("a", "b", rule=every(2))
+    offer(job, a=1.0, b=2.0)
+    effects = job.handle(Fell("b", Refused("a flat tyre")), 100.1)
+    assert Cancel("a") in effects
+    assert "1 of 2 winners failed, and nobody is left to replace it: b: Refused: a flat tyre" in str(ended(effects))
+
+
 def test_when_all_have_failed_each_ones_reason_is_told() -> None:
     job = negotiation("a", "b")
     offer(job, a=1.0, b=2.0)
@@ -220,11 +240,11 @@ def test_when_all_have_failed_each_ones_reason_is_told() -> None:
 def test_a_buyer_that_withdraws_cancels_the_winner_and_releases_the_rest() -> None:
     job = negotiation("a", "b")
     offer(job, a=1.0, b=2.0)
-    assert job.handle(Withdrawn(), 101.0)[:-1] == [Cancel("a"), Reject("b", None)]
+    assert job.handle(Withdrawn(), 101.0)[:-1] == [Cancel("a"), Reject(("b",), None)]
     assert job.handle(Withdrawn(), 101.0) == []
     early = negotiation("a", "b")
     offer(early, a=1.0)
-    assert early.handle(Withdrawn(), 100.5)[:-1] == [Reject("a", None)]
+    assert early.handle(Withdrawn(), 100.5)[:-1] == [Reject(("a",), None)]
 
 
 def test_every_waits_for_so_many_and_replaces_each() -> None:
@@ -233,12 +253,12 @@ def test_every_waits_for_so_many_and_replaces_each() -> None:
     assert job.handle(Performed("b"), 101.0) == []
     assert accepted(job.handle(Fell("a", Busy("")), 101.0)) == ["c"]
     *told, end = job.handle(Performed("c"), 102.0)
-    assert told == [Reject("d", 3.0)]
+    assert told == [Reject(("d",), 3.0)]
     assert [winner.bid.bidder for winner in end.winners] == ["b", "c"]  # type: ignore[union-attr]
     few = negotiation("a", rule=every(2))
     effects = offer(few, a=1.0)
-    assert effects[0] == Reject("a", None)
-    assert "1 bids of at least 2" in str(ended(effects))
+    assert effects[0] == Reject(("a",), None)
+    assert "1 bids of at least 2: nobody else answered" in str(ended(effects))
 
 
 # -- whom to wait for --------------------------------------------------------------------------------------------------
@@ -260,6 +280,15 @@ def test_who_has_answered_is_expected_and_who_was_silent_is_not_until_it_is_hear
     known.heard("mute")
     known.heard("a")
     assert known.expected() == {"a", "b", "mute"}
+
+
+def test_who_has_gone_is_forgotten_however_many_come_and_go() -> None:
+    known = Audience()
+    for number in range(1000):
+        known.look({f"guest-{number}": number}, float(number))
+        known.missed({f"guest-{number}"})
+    known.look({}, 1000.0)
+    assert sys.getsizeof(known._silent) < 1000
 
 
 # -- whatever may happen -----------------------------------------------------------------------------------------------
@@ -311,9 +340,10 @@ class World(RuleBasedStateMachine):
                     self.sent += 1
                     if bidder not in self.dead:
                         self.heard_award.add(bidder)
-                case Reject(bidder, _):
-                    assert bidder not in self.told, "one word a bidder"
-                    self.told[bidder] = "reject"
+                case Reject(bidders, _):
+                    assert bidders, "whom to tell"
+                    assert self.told.keys().isdisjoint(bidders), "one word a bidder"
+                    self.told.update(dict.fromkeys(bidders, "reject"))
                     self.sent += 1
                 case Cancel(bidder):
                     assert self.told[bidder] == "accept"
@@ -398,6 +428,7 @@ class World(RuleBasedStateMachine):
         assert len(self.accepts) <= self.winners + failed, "one is replaced when it failed or was silent, not before"
         bidders = len(self.bids)
         assert self.sent <= 2 * bidders + 1 + self.winners + failed, "2n + 2, and one for each that failed"
+        assert self.sent <= bidders + 2 + 2 * (self.winners + failed), "n + 4, and two for each that failed"
         if self.end is not None and self.end.error is None:
             did = {winner.bid.bidder for winner in self.end.winners}
             assert len(did) == self.winners

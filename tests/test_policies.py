@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -68,6 +69,14 @@ async def _deliver(self: object, job: Delivery, ctx: Context) -> Receipt:
     return Receipt()
 
 
+def _alone(self: object) -> float:
+    return 1.0
+
+
+def _three(self: object, job: Delivery, ctx: Context) -> float:
+    return 1.0
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [
@@ -78,6 +87,13 @@ async def _deliver(self: object, job: Delivery, ctx: Context) -> Receipt:
         (lambda: competitive(int, Receipt)(_deliver), "@competitive at .*not a protobuf message"),  # type: ignore[type-var]
         (lambda: cooperative(Delivery, Receipt)(_deliver).cost(_deliver), "without async"),  # type: ignore[arg-type]
         (lambda: cooperative(Delivery, Receipt)(_deliver).cost(3), "not a method"),  # type: ignore[arg-type]
+        (
+            lambda: cooperative(Delivery, Receipt)(_deliver).cost(_alone),
+            r"takes \(self\): write `def name\(self, job\)",
+        ),  # type: ignore[arg-type]
+        (lambda: cooperative(Delivery, Receipt)(_deliver).cost(_three), r"takes \(self, job, ctx\): write"),  # type: ignore[arg-type]
+        (lambda: competitive(Delivery, Receipt, strategy=5)(_deliver), "strategy=5"),  # type: ignore[arg-type]
+        (lambda: hybrid(Delivery, Receipt, weight=1.0, strategy=None)(_deliver), "strategy=None"),  # type: ignore[arg-type]
     ],
 )
 def test_wrong_use_fails_at_once_and_says_what_to_write(make: Callable[[], object], says: str) -> None:
@@ -181,13 +197,19 @@ def test_who_takes_part(weight: float, cost: float, bid: float, value: float | N
     assert (reluctance(cost, bid, weight, value) == "") is takes_part
 
 
-@pytest.mark.parametrize("cost", [math.nan, math.inf, -math.inf, -1.0, "3", 10**400])
+@pytest.mark.parametrize("cost", [math.nan, math.inf, -math.inf, -1.0, "3", 10**400, Decimal("sNaN")])
 def test_a_cost_that_is_no_number_is_a_typed_refusal_that_says_so(cost: Any) -> None:
     decision = decide(state(0.0), cost)
     assert decision.bid is None
     assert isinstance(decision.refusal, InvalidBid)
     assert "the cost by 'deliver'" in str(decision.refusal)
     assert repr(cost)[:20] in str(decision.refusal)
+
+
+def test_so_is_one_of_more_digits_than_python_writes() -> None:
+    refusal = decide(state(0.0), 10**5000).refusal
+    assert isinstance(refusal, InvalidBid)
+    assert len(str(refusal)) < 200
 
 
 @pytest.mark.parametrize("bid", [math.nan, math.inf, -1.0])

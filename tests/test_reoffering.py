@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from agentbus import Agent, Context, Node, cooperative, hybrid, second_price
+from agentbus import Agent, Context, Node, Supervision, cooperative, hybrid, second_price
 from agentbus.decisions import Decided
-from agentbus.errors import InvalidBid, NoBids, Refused, SchemaMismatch
+from agentbus.errors import AllFailed, InvalidBid, NoBids, Refused, SchemaMismatch
 from agentbus.messages import PLAIN, Frame, decode_frame, encode_frame
 from agentbus.negotiation import Terms
 from agentbus.policies import Past
@@ -175,6 +175,41 @@ def test_it_is_not_paid_less_than_it_pays_nor_more_than_was_agreed() -> None:
     assert (second.by, second.bid, second.payment) == ("b", 1.5, 1.5)
 
 
+class Changes(Courier):
+    """Says something else once it has bid four times."""
+
+    supervision = Supervision(on_failure="resume")
+
+    def __init__(self, cost: float, then: Any) -> None:
+        super().__init__(cost)
+        self.then = then
+        self.asked = 0
+
+    @cooperative(Delivery, Receipt)
+    async def deliver(self, job: Delivery, ctx: Context) -> Receipt:
+        await asyncio.sleep(self._cost)
+        return Receipt(number=job.number, courier=ctx.me)
+
+    @deliver.cost
+    def cost(self, job: Delivery) -> Any:
+        self.asked += 1
+        if self.asked <= 5:  # the first is `a_town`'s
+            return self._cost
+        if isinstance(self.then, Exception):
+            raise self.then
+        return self.then
+
+
+@pytest.mark.parametrize("then", ["5", math.nan, math.inf, -1.0, None, 10**400, object(), KeyError("lost")])
+def test_a_cost_that_is_none_by_then_is_answered_too(then: Any) -> None:
+    async def scenario(sim: Simulation) -> Any:
+        return await at_once(await a_town(sim, a=Changes(1.0, then), b=Courier(5.0)), 4)
+
+    deals = Simulation(seed=9).run(scenario)
+    assert [deal.winners[0].agent for deal in deals] == ["a", "b", "b", "b"]
+    assert all(deal.failures.keys() == {"a"} for deal in deals[1:])
+
+
 def test_who_would_do_it_fails_and_it_is_done_by_who_has_won_it() -> None:
     class Breaks(Courier):
         @cooperative(Delivery, Receipt)
@@ -217,6 +252,32 @@ def test_a_caller_that_withdraws_ends_the_second_offer_and_what_came_of_it() -> 
         return busy, sum(node.statistics().open_calls for node in nodes.values())
 
     assert Simulation(seed=7).run(scenario) == (0, 0)
+
+
+class Trips(Courier):
+    """Falls over the first job."""
+
+    @cooperative(Delivery, Receipt)
+    async def deliver(self, job: Delivery, ctx: Context) -> Receipt:
+        await asyncio.sleep(self._cost)
+        if job.number == 0:
+            raise ValueError("a flat tyre")
+        return Receipt(number=job.number, courier=ctx.me)
+
+    @deliver.cost
+    def cost(self, job: Delivery) -> float | None:
+        return self._cost
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_an_agent_that_is_restarted_still_does_what_waited_to_be_offered(others: int) -> None:
+    async def scenario(sim: Simulation) -> Any:
+        slow = {f"slow-{number}": Courier(30.0) for number in range(others)}
+        return await at_once(await a_town(sim, a=Trips(1.0), **slow), 8)
+
+    first, *later = Simulation(seed=8).run(scenario)
+    assert isinstance(first, AllFailed) or first.failures["a"]
+    assert [deal.result.courier for deal in later] == ["a"] * 7
 
 
 def test_an_agent_that_stops_answers_for_what_it_has_offered() -> None:

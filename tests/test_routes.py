@@ -106,7 +106,7 @@ async def test_a_thousand_agents_on_one_subject_share_one_subscription() -> None
     agents = {f"l{index}": Loner(heard) for index in range(1000)}
     async with Node(transport=Counting(broker), agents=agents) as node:
         assert Counting.subscribed.count("default.ev.google-protobuf-Int64Value.jobs.*") == 1
-        assert len(Counting.subscribed) == 1000 + 1 + 1 + 6, "one an agent, the shared one, the inbox, $SRV"
+        assert len(Counting.subscribed) == 1000 + 1 + 1 + 1 + 6, "one an agent, the shared, the inbox, why, $SRV"
         await node.publish(Int64Value(value=1), topic="jobs.a")
         await until(lambda: len(heard) == 1000)
 

@@ -26,11 +26,15 @@ async def show(arguments: Namespace) -> None:
     async with linked(arguments.url, arguments.realm) as link:
         subject = Subjects(arguments.realm).why()
         entries = read_decisions(await link.collect(subject, arguments.job.encode(), timeout_s=arguments.timeout))
+    known = entries
     if not arguments.job:
         entries = [entry for entry in entries if entry["what"] in ENDS][-NEWEST:]
     if not entries:
         about = f"job {arguments.job!r}" if arguments.job else "any job"
         text = f"no node of realm {arguments.realm!r} knows of {about}: nodes forget the oldest, and end"
+        if known:
+            job = known[-1]["job"]
+            text = f"no job has ended yet, or their buyers have ended: agentbus why JOB, {job} for example"
         raise NoResponders(text)
     with Screen(COLUMNS if arguments.job else JOB_COLUMNS, (), live=False) as screen:
         if arguments.json:

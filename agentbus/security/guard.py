@@ -11,7 +11,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..errors import AgentBusError, ConfigurationError, StorageFailed, Unauthorized
+from ..errors import AgentBusError, ConfigurationError, StorageFailed, SubjectError, Unauthorized
+from ..subjects import check_name
 from ..transport import Job, Opened, Transport
 from .claims import Claim
 from .enrolling import SKEW_S, Issuers, verified_enrolment
@@ -75,7 +76,10 @@ class _Known:
         """Whether it may speak in that name."""
         if name in self.names:
             return True
-        if not self.enrolment.hosts(name):
+        try:
+            if not self.enrolment.hosts(check_name(name)):
+                return False
+        except SubjectError:
             return False
         if len(self.names) < KNOWN:
             self.names.add(name)
@@ -261,7 +265,7 @@ class Guard:
             counters.strangers += 1
             raise Unauthorized(f"{header.source!r} wants an answer to go to {reply[:80]!r}, which is another's")
         if durable:
-            opened = Opened(header.source, header.epoch, header.number, 0, False, enrolment.key)
+            skipped, late = 0, False
         else:
             stream = (ear, header.epoch, header.source, subject)
             heard = self._replays.judge(enrolment.key, stream, header.number, header.issued_us, begins=header.begins)
@@ -270,9 +274,10 @@ class Guard:
                 raise Unauthorized(f"a frame of {header.source!r} on {subject!r} is a replay: {heard.refusal}")
             counters.skipped += heard.skipped
             counters.late += heard.late
-            opened = Opened(header.source, header.epoch, header.number, heard.skipped, heard.late, enrolment.key)
+            _, skipped, late = heard
         counters.opened += 1
-        return sealed[start:], opened
+        who = (header.source, header.epoch, header.number)
+        return sealed[start:], Opened(*who, skipped, late, enrolment.key, known.speaks_as)
 
     def _in_time(self, header: Header) -> None:
         now_us, issued_us = self._now_us(), header.issued_us

@@ -120,6 +120,9 @@ class MemoryTransport:
             check_subject(subject)
         self._exchange.accept((link, subject, body, reply, headers), size)
 
+    def hold(self) -> None:
+        """See `Transport.hold`. Here nothing is written."""
+
     async def writable(self, *, timeout_s: float = 5.0) -> None:
         """Waits until `congested` is false. Raises `NotConnected`."""
         deadline = asyncio.get_running_loop().time() + timeout_s

@@ -227,6 +227,12 @@ class NatsTransport:
             link.post(b"%b%b%d\r\n%b\r\n" % (head, answer, size, body))
         self._sent += 1
 
+    def hold(self) -> None:
+        """See `Transport.hold`."""
+        link = self._links.link
+        if link is not None:
+            link.hold()
+
     async def writable(self, *, timeout_s: float = 5.0) -> None:
         """See `Transport.writable`."""
         link = self._links.link

@@ -7,8 +7,9 @@ Invariants:
 
 * No credentials leave before TLS is up where TLS is asked for.
 * What `post` takes is written in order, in one piece at the end of a turn of the event loop, or when 256 KiB have come
-  together. The first of a turn is written at once when the turn before had no second: alone it gains the time of a
-  turn; in a crowd it would cost a system call of its own (64 requests at once: a fifth of the rate).
+  together. The first of a turn is written at once when the turn before had no second, and nobody has said with `hold`
+  that there will be one: alone it gains the time of a turn; in a crowd it would cost a system call of its own (64
+  requests at once: a fifth of the rate).
 * A server that has been silent for two pings, one second apart, ends the link within 3 seconds. A turn of our own
   loop that came late is not counted as the server's silence.
 * `Owner.link_lost` is called once, synchronously, whatever the end was, except after `close` and `abandon`.
@@ -84,6 +85,7 @@ class Link(asyncio.Protocol):
         self._turn_size = 0
         self._in_turn = False
         self._crowded = False
+        self._held = False
         self._heard = True
         self._silent = 0
         self._error = ""
@@ -117,12 +119,20 @@ class Link(asyncio.Protocol):
         if self._turn_size > TURN_BYTES:
             self._flush()
 
+    def hold(self) -> None:
+        """Lets what is posted in this turn wait for its end, also the first."""
+        if not self._in_turn:
+            self._in_turn = self._held = True
+            self._loop.call_soon(self._end_turn)
+
     def _end_turn(self) -> None:
         self._in_turn = False
         waiting = len(self._turn)
         if waiting:
             self._flush()
-        self._crowded = waiting > self._crowded
+        if not self._held:
+            self._crowded = waiting > self._crowded
+        self._held = False
 
     def _flush(self) -> None:
         data = b"".join(self._turn)

@@ -2,7 +2,8 @@
 
 A job is a call, eight bids, an award, seven rejections and a result: 18 publishes. The buyer waits for all bids, awards
 to the lowest, waits for the result, then tells the others. In the raw exchange the bodies are a few bytes of text, and
-nothing is typed, checked, logged or bounded by a deadline.
+nothing is typed, checked, logged or bounded by a deadline. Ours says the same in fewer publishes: the bids of one node
+share one, and all rejections are one.
 """
 # nats-py leaves the types of its options open.
 # pyright: reportUnknownMemberType=false

@@ -38,7 +38,6 @@ async def test_who_bid_and_who_did_it(server: NatsServer, realm: str) -> None:
         ("desk", "awarded"),
         (won, "took it"),
         ("desk", "done"),
-        ({"anna": "bert", "bert": "anna"}[won], "not chosen"),
     }
     bid = next(entry for entry in ended.objects if entry["what"] == "bid")
     assert bid["facts"] == {"behavior": "deliver", "value": 3.0, "cost": 1.0, "weight": 0.0, "bid": 1.0}
@@ -52,6 +51,15 @@ async def test_who_bid_and_who_did_it(server: NatsServer, realm: str) -> None:
     assert (unknown.status, "knows of job 'desk:1:1'" in unknown.err) == (1, True)
 
 
+async def test_when_the_buyers_have_ended_it_names_a_job_to_ask_for(server: NatsServer, realm: str) -> None:
+    async with Node(server.url, realm=realm, name="n1", agents={"anna": Courier()}):
+        async with Node(server.url, realm=realm, name="desk") as desk:
+            deal = await desk.negotiate(Reading(), Reading, bid_window_s=2.0)
+        newest = await agentbus("why", "--url", server.url, "--realm", realm)
+    assert newest.status == 1
+    assert f"their buyers have ended: agentbus why JOB, {deal.job} for example" in newest.err
+
+
 class _Log:
     def is_enabled_for(self, level: int) -> bool:
         return False
@@ -61,7 +69,7 @@ def test_what_is_kept_is_bounded_and_what_is_told_is_json() -> None:
     decisions = Decisions(lambda: 1_000_000)
     for number in range(KEPT + 10):
         facts = {"cost": float("nan"), "weight": object(), "reason": ValueError("x" * 1000)}
-        decisions.note(_Log(), ("desk", 1, number), "anna", "refused", **facts)  # type: ignore[arg-type]
+        decisions.note(_Log(), ("desk", 1, number), "anna", "refused", tuple(facts), tuple(facts.values()))  # type: ignore[arg-type]
     assert list(decisions.of("desk:1:9")) == []
     assert len(list(decisions.of(""))) == TOLD
     (entry,) = decisions.of("desk:1:10")

@@ -626,3 +626,27 @@ async def test_an_event_whose_id_another_has_taken_is_not_called_stored(url: str
         last = await a.publish(Alarm(room="2"), durable=True)
         assert last is not None
         assert last.sequence == taken.sequence + 1
+
+
+async def test_answers_of_several_agents_in_one_frame_are_by_agents_of_that_node_only() -> None:
+    halls = {f"hall-{number}": Hall() for number in range(4)}
+    by, asks = guard("b", "hall-*"), guard("a")
+    url = "memory://several"
+    async with node(url, "b", agents=dict(halls), by=by), node(url, "a", by=asks) as a, wire(url) as bare:
+        gathered = await a.gather(TargetRequest(), TargetReply, at_most=4)
+        assert sorted(reply.sender for reply in gathered) == sorted(halls)
+        heard = bare.hear("city.all.>")
+        await bare.flush()
+        asking = asyncio.create_task(a.gather(TargetRequest(), TargetReply, at_most=8, timeout_s=0.3))
+        await until(lambda: heard)
+        inbox, first, _ = heard[0].reply.rsplit("_", 2)
+        spy = guard("c", "spy", "second-*")
+        for number, names in enumerate((["spy", "hall-1"], ["spy", "second-1"])):
+            answers = [TargetReply(celsius=-1.0).SerializeToString()] * 2
+            frame = Frame(full_name(TargetReply), "spy", 1, 0, number, 0, answers, [], [], [int(first)] * 2, names)
+            body = encode_frame(frame)
+            lie = spy.seal(body, subject=inbox, reply="", source="spy", epoch=1, durable=False)
+            bare.transport.send(inbox, SEALED + lie)
+        senders = [reply.sender for reply in await asking]
+        assert sorted(senders) == [*sorted(halls), "second-1", "spy"], "in their own names only"
+        assert a.statistics().malformed == 1

@@ -530,7 +530,12 @@ async def test_a_lone_message_goes_at_once_and_a_crowd_together(connect: Connect
         assert await turn(3) == (0, 3)
         assert await turn(1) == (0, 1)
         assert await turn(1) == (1, 1)
-        await until(lambda: broker.lines.count(b"PUB a 1\r\n") == 10, "all arrive")
+        transport.hold()
+        assert await turn(2) == (0, 2), "who says that more will come has one write"
+        assert await turn(1) == (1, 1), "and makes no crowd of the next turn"
+        transport.hold()
+        assert await turn(0) == (0, 0)
+        await until(lambda: broker.lines.count(b"PUB a 1\r\n") == 13, "all arrive")
 
 
 async def test_statistics(nats_server: NatsServer, connect: Connect) -> None:

@@ -23,7 +23,7 @@ from agentbus import (
     rpc,
     second_price,
 )
-from agentbus.delegating import Deal
+from agentbus.deals import Deal
 from agentbus.middleware import deadline, dedupe, retry
 from agentbus.transport import Stored
 from examples.climate.v1.climate_pb2 import Alarm, Reading, TargetReply, TargetRequest

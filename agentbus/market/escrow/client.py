@@ -179,7 +179,8 @@ class EscrowClient:
             await asyncio.sleep(max(0.0, min(pause, deadline - time())))
             pause = min(2 * pause, LONGEST_PAUSE_S)
         raise DeadlineExceeded(
-            f"ledger {self.ledger!r}: no answer to {what} in {self.timeout_s:g} s ({why}): ask again, with the same id"
+            f"ledger {self.ledger!r}: no answer to {what} in {self.timeout_s:g} s ({why}): is an EscrowLedger of that "
+            "name hosted in this realm? Then ask again, with the same id"
         )
 
     async def _find(self, timeout_s: float) -> str:

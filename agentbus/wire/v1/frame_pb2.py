@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61gentbus/wire/v1/frame.proto\x12\x10\x61gentbus.wire.v1\"\xae\x01\n\x05\x46rame\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x0c\n\x04hops\x18\x04 \x01(\r\x12\x10\n\x08sequence\x18\x05 \x01(\x04\x12\x0f\n\x07time_us\x18\x06 \x01(\x04\x12\x10\n\x08payloads\x18\x07 \x03(\x0c\x12\x14\n\x0c\x64\x65\x61\x64lines_ms\x18\x08 \x03(\r\x12\x0e\n\x06traces\x18\t \x03(\t\x12\x0f\n\x07\x61nswers\x18\n \x03(\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x61gentbus/wire/v1/frame.proto\x12\x10\x61gentbus.wire.v1\"\xbf\x01\n\x05\x46rame\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x0c\n\x04hops\x18\x04 \x01(\r\x12\x10\n\x08sequence\x18\x05 \x01(\x04\x12\x0f\n\x07time_us\x18\x06 \x01(\x04\x12\x10\n\x08payloads\x18\x07 \x03(\x0c\x12\x14\n\x0c\x64\x65\x61\x64lines_ms\x18\x08 \x03(\r\x12\x0e\n\x06traces\x18\t \x03(\t\x12\x0f\n\x07\x61nswers\x18\n \x03(\x04\x12\x0f\n\x07sources\x18\x0b \x03(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'agentbus.wire.v1.frame_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_FRAME']._serialized_start=51
-  _globals['_FRAME']._serialized_end=225
+  _globals['_FRAME']._serialized_end=242
 # @@protoc_insertion_point(module_scope)

@@ -6,7 +6,7 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Optional as _Op
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Frame(_message.Message):
-    __slots__ = ("type", "source", "epoch", "hops", "sequence", "time_us", "payloads", "deadlines_ms", "traces", "answers")
+    __slots__ = ("type", "source", "epoch", "hops", "sequence", "time_us", "payloads", "deadlines_ms", "traces", "answers", "sources")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
@@ -17,6 +17,7 @@ class Frame(_message.Message):
     DEADLINES_MS_FIELD_NUMBER: _ClassVar[int]
     TRACES_FIELD_NUMBER: _ClassVar[int]
     ANSWERS_FIELD_NUMBER: _ClassVar[int]
+    SOURCES_FIELD_NUMBER: _ClassVar[int]
     type: str
     source: str
     epoch: int
@@ -27,4 +28,5 @@ class Frame(_message.Message):
     deadlines_ms: _containers.RepeatedScalarFieldContainer[int]
     traces: _containers.RepeatedScalarFieldContainer[str]
     answers: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, type: _Optional[str] = ..., source: _Optional[str] = ..., epoch: _Optional[int] = ..., hops: _Optional[int] = ..., sequence: _Optional[int] = ..., time_us: _Optional[int] = ..., payloads: _Optional[_Iterable[bytes]] = ..., deadlines_ms: _Optional[_Iterable[int]] = ..., traces: _Optional[_Iterable[str]] = ..., answers: _Optional[_Iterable[int]] = ...) -> None: ...
+    sources: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, type: _Optional[str] = ..., source: _Optional[str] = ..., epoch: _Optional[int] = ..., hops: _Optional[int] = ..., sequence: _Optional[int] = ..., time_us: _Optional[int] = ..., payloads: _Optional[_Iterable[bytes]] = ..., deadlines_ms: _Optional[_Iterable[int]] = ..., traces: _Optional[_Iterable[str]] = ..., answers: _Optional[_Iterable[int]] = ..., sources: _Optional[_Iterable[str]] = ...) -> None: ...

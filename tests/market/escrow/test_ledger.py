@@ -321,7 +321,7 @@ def test_two_ledgers_in_one_realm() -> None:
             await client.transfer("fund", ISSUER, "vault", amount)
         assert await EscrowClient(bank, "gold").balance("vault") == 1
         assert await EscrowClient(bank, "silver").balance("vault") == 20
-        with pytest.raises(DeadlineExceeded):
+        with pytest.raises(DeadlineExceeded, match=r"ledger 'bronze': .*: is an EscrowLedger of that name hosted"):
             await EscrowClient(bank, "bronze", timeout_s=1.0).balance("vault")
 
     Simulation(9).run(scenario)
