@@ -158,6 +158,7 @@ def rpc(
     overflow: Literal["reject", "drop_oldest"] = "reject",
     middleware: tuple[Middleware, ...] = (),
     unsigned: Unsigned = "refuse",
+    approval: str = "",
 ) -> Callable[[Answer[A, Q, R]], Rpc[Q, R]]:
     """Marks a method that answers requests: ``async def name(self, request, ctx) -> Reply``.
 
@@ -170,6 +171,8 @@ def rpc(
         middleware: wrapped round this handler.
         unsigned: on a node whose frames are signed, ``"allow"`` also what foreign clients send, whom nobody vouches
             for; `Context.sender` is empty then.
+        approval: a name, ``"payments"`` say: each request waits until a person who may approve that has said yes. The
+            node has to host `agentbus.security.approvals.Approvals`.
 
     Raises:
         DefinitionError: anything that cannot work.
@@ -185,6 +188,8 @@ def rpc(
             raise DefinitionError(f"@rpc at {where}: overflow={overflow!r}: use 'reject' or 'drop_oldest'")
         _check_unsigned(where, "rpc", unsigned)
         _check_counts(where, "rpc", concurrency=concurrency, mailbox=mailbox)
+        if approval:
+            _check_approval(where, approval)
         spec = RpcSpec(
             name=function.__name__,
             type=request,
@@ -194,6 +199,7 @@ def rpc(
             overflow=overflow,
             middleware=tuple(middleware),
             unsigned=unsigned,
+            approval=approval,
         )
         return Rpc(function, spec, request, reply)
 
@@ -319,6 +325,15 @@ def _check_type(kind: object, where: str) -> None:
 def _check_unsigned(where: str, decorator: str, unsigned: object) -> None:
     if unsigned not in ("refuse", "allow"):
         raise DefinitionError(f"@{decorator} at {where}: unsigned={unsigned!r}: use 'refuse' or 'allow'")
+
+
+def _check_approval(where: str, approval: object) -> None:
+    try:
+        if not isinstance(approval, str):
+            raise SubjectError(f"approval={approval!r}: give it a name, 'payments' say")
+        check_name(approval, "approval")
+    except SubjectError as error:
+        raise DefinitionError(f"@rpc at {where}: {error}") from None
 
 
 def _check_counts(where: str, decorator: str, **values: object) -> None:

@@ -97,6 +97,7 @@ class Bidder:
         "_open",
         "_policy",
         "_reoffers",
+        "_returns",
         "_spec",
         "_taken",
     )
@@ -106,6 +107,7 @@ class Bidder:
         self._spec = spec
         self._policy = host.policy_of(spec)
         self._name = full_name(spec.type)
+        self._returns = full_name(spec.reply)
         self._offer = offer
         self._open: OrderedDict[JobKey, OpenBid] = OrderedDict()
         self._taken: OrderedDict[JobKey, int] = OrderedDict()  # the number of the award
@@ -155,6 +157,8 @@ class Bidder:
         host, frame, terms = self._host, inbound.frame, call.terms
         if call.broken:
             decision = Decision(refusal=SchemaMismatch(f"not a call for proposals: {call.broken}"))
+        elif call.result and call.result != self._returns:
+            decision = Decision(refusal=SchemaMismatch(f"it returns a {self._returns}, not a {call.result}"))
         else:
             decision = self._decide(call.job, terms)
         own_cost, cost, weight, bid, refusal = decision

@@ -90,6 +90,7 @@ class Bus:
         self.inbox = f"{subjects.realm}.in.{node}.{epoch:x}"
         self.clock_us = clock_us
         self.guard = guard
+        self._sealed_takers: tuple[Callable[[str, Frame], None], ...] = ()
         self._on_malformed = on_malformed
         self._sequence = 1
         self._dirty: dict[tuple[str, str], Lane] = {}
@@ -177,12 +178,24 @@ class Bus:
 
     def seal(self, subject: str, frame: Frame, reply: str = "", *, durable: bool = False) -> bytes:
         """The frame's bytes as they travel. Raises `Unauthorized` when the guard refuses its sender."""
+        for take in self._sealed_takers:
+            take(subject, frame)
         body = encode_frame(frame)
         if self.guard is None:
             return PLAIN + body
         return SEALED + self.guard.seal(
             body, subject=subject, reply=reply, source=frame.source, epoch=frame.epoch, durable=durable
         )
+
+    def hand_sealed_to(self, take: Callable[[str, Frame], None]) -> Callable[[], None]:
+        """Hands on each frame as it is sealed, with its subject, until what it returns is called. `take` must neither
+        wait nor raise, and changes nothing."""
+        self._sealed_takers += (take,)
+
+        def end() -> None:
+            self._sealed_takers = tuple(taker for taker in self._sealed_takers if taker is not take)
+
+        return end
 
     # -- in --------------------------------------------------------------------------------------------------------
 

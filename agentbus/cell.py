@@ -21,6 +21,8 @@ from structlog.typing import FilteringBoundLogger
 
 from .agent import Agent, again, mark_hosted, policy_of
 from .answering import RequestWorker
+from .approvals import ApprovalDesk
+from .approving import ApprovedWorker
 from .context import Context
 from .discovery import describe
 from .durable import DurableWorker
@@ -115,6 +117,10 @@ class AgentCell:
     @property
     def peers(self) -> PeerView:
         return self._node.peers
+
+    @property
+    def approvals(self) -> ApprovalDesk | None:
+        return self._node.approvals
 
     @property
     def log(self) -> FilteringBoundLogger:
@@ -219,6 +225,8 @@ class AgentCell:
                 worker.handler = handler
             elif isinstance(spec, OnSpec):
                 self.workers[key] = (DurableWorker if spec.durable else EventWorker)(self, spec, handler)
+            elif spec.approval:
+                self.workers[key] = ApprovedWorker(self, spec, handler)
             else:
                 self.workers[key] = RequestWorker(self, spec, handler)
 
@@ -400,7 +408,7 @@ class AgentCell:
             name=self.name,
             state=self.state,
             restarts=self.restart_count,
-            queued=sum(worker.mailbox.size for worker in self.workers.values()),
+            queued=sum(worker.queued for worker in self.workers.values()),
             behaviors={
                 **{name: worker.counters.copy() for name, worker in self.workers.items()},
                 **{name: counters.copy() for name, counters in self.ticks.items()},

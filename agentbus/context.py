@@ -7,13 +7,16 @@ through it count as caused by that message (hops, trace, deadline).
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from structlog.typing import FilteringBoundLogger
 
 from .contracts import Contract
+from .decisions import Decided
 from .inbound import Inbound
+from .messages import Frame
 from .peers import PeerView
 from .port import Port
 from .speaking import Speaker
@@ -207,6 +210,16 @@ class Context(Speaker):
     def peers(self) -> PeerView:
         """Who is alive, as far as this node knows."""
         return self._host.peers
+
+    def hear_decisions(self, take: Callable[[Decided], None]) -> Callable[[], None]:
+        """Hands on each decision about a job that this node's agents make, as it is made, until what it returns is
+        called. `take` must not wait. For logs: see `ledger`."""
+        return self._host.port.bus.decisions.hand_to(take)
+
+    def hear_sent(self, take: Callable[[str, Frame], None]) -> Callable[[], None]:
+        """Hands on each frame of messages that this node sends, with its subject, just before it goes, until what it
+        returns is called. `take` must neither wait nor raise. What is sent as plain protobuf is in no frame."""
+        return self._host.port.bus.hand_sealed_to(take)
 
     def statistics(self) -> NodeStatistics:
         """The node's counts of this moment, those of all its agents among them."""

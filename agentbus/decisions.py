@@ -1,7 +1,7 @@
 """Decisions about jobs, kept for whoever asks why: ``agentbus why JOB``. Pure.
 
 A node keeps the last `KEPT` that its agents made, as buyers and as bidders: in memory, until the node ends. What has
-to outlast that is for a log.
+to outlast that is for a log (`ledger`), which is handed each as it is made.
 """
 
 from __future__ import annotations
@@ -55,6 +55,14 @@ class Decided(NamedTuple):
     facts: dict[str, Any]
 
 
+_Kept = tuple[JobKey, int, str, str, tuple[str, ...], tuple[Any, ...]]
+
+
+def _decided(entry: _Kept) -> Decided:
+    key, at_us, agent, what, names, values = entry
+    return Decided(key, at_us, agent, what, dict(zip(names, values, strict=True)))
+
+
 class Decisions:
     """One node's.
 
@@ -62,11 +70,22 @@ class Decisions:
         clock_us: microseconds since 1970.
     """
 
-    __slots__ = ("_clock_us", "_kept")
+    __slots__ = ("_clock_us", "_kept", "_takers")
 
     def __init__(self, clock_us: Callable[[], int]) -> None:
         self._clock_us = clock_us
-        self._kept: deque[tuple[JobKey, int, str, str, tuple[str, ...], tuple[Any, ...]]] = deque(maxlen=KEPT)
+        self._kept: deque[_Kept] = deque(maxlen=KEPT)
+        self._takers: tuple[Callable[[Decided], None], ...] = ()
+
+    def hand_to(self, take: Callable[[Decided], None]) -> Callable[[], None]:
+        """Hands each decision on as it is made, until what it returns is called. `take` is called within the
+        negotiation: it must not wait, and an error of its own costs nobody anything but a line in the log."""
+        self._takers += (take,)
+
+        def end() -> None:
+            self._takers = tuple(taker for taker in self._takers if taker is not take)
+
+        return end
 
     def note(
         self,
@@ -84,7 +103,13 @@ class Decisions:
             if not isinstance(value, _PLAIN) or (isinstance(value, str) and len(value) > LONGEST):
                 values = tuple(map(_plain, values))
                 break
-        self._kept.append((key, self._clock_us(), agent, what, names, values))
+        entry = (key, self._clock_us(), agent, what, names, values)
+        self._kept.append(entry)
+        for take in self._takers:
+            try:
+                take(_decided(entry))
+            except Exception as error:
+                log.error("a decision was not taken", job=job_id(key), what=what, error=repr(error))
         if structlog.is_configured() and log.is_enabled_for(DEBUG):
             log.debug(
                 f"job {what}", job=job_id(key), **{name: _plain(fact) for name, fact in zip(names, values, strict=True)}
@@ -93,8 +118,7 @@ class Decisions:
     def of(self, job: str) -> Iterator[Decided]:
         """What was decided about a job, the oldest first; about each job for the empty one. At most `TOLD`."""
         found = [entry for entry in self._kept if not job or job_id(entry[0]) == job]
-        for key, at_us, agent, what, names, values in found[-TOLD:]:
-            yield Decided(key, at_us, agent, what, dict(zip(names, values, strict=True)))
+        yield from map(_decided, found[-TOLD:])
 
 
 def written(node: str, entry: Decided) -> bytes:

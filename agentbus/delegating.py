@@ -168,7 +168,7 @@ class Delegation(Call, Generic[R]):
         port, machine = self._port, self._machine
         hops, trace = self._cause
         try:
-            message = call(serialize(self._job), self._terms)
+            message = call(serialize(self._job), self._terms, self._reply_name)
             subject = port.bus.subjects.call(self._name)
             route = port.route(subject, message, Award, hops, alone=False)
             self._tick_at(machine.next_deadline())

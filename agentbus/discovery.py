@@ -127,7 +127,8 @@ def _endpoints(info: AgentInfo) -> Iterator[dict[str, Any]]:
         yield {
             "name": spec.name,
             **_place(info, request),
-            "metadata": {"request": request, "reply": reply, "any_subject": any_subject},
+            "metadata": {"request": request, "reply": reply, "any_subject": any_subject}
+            | ({"approval": spec.approval} if spec.approval else {}),
         }
 
 

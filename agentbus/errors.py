@@ -32,6 +32,7 @@
     |-- NotSharing                a team's board, asked by a policy that does not share what it knows
     |-- BoardFull                 a team's board, which holds as much as it may
     |-- CheckpointInvalid         a saved state is truncated, altered or of another version: `reasons`
+    |-- LedgerInvalid             a log, note or proof is not what it claims: `index`, `path`
     |-- AgentStopped              supervision gave an agent up
     `-- Closed                    the node, or the transport, has been closed
 
@@ -255,6 +256,20 @@ class CheckpointInvalid(AgentBusError):
     def __init__(self, text: str = "", *, reasons: Sequence[str] = ()) -> None:
         super().__init__(text)
         self.reasons = tuple(reasons)
+
+
+class LedgerInvalid(AgentBusError):
+    """A log, a note or a proof is not what it claims to be: altered, cut off, or not signed by who should have.
+
+    Attributes:
+        index: the first record that is in doubt; None when it is none of them.
+        path: the file, where there is one.
+    """
+
+    def __init__(self, text: str = "", *, index: int | None = None, path: str = "") -> None:
+        super().__init__(text)
+        self.index = index
+        self.path = path
 
 
 class AgentStopped(AgentBusError):

@@ -8,6 +8,7 @@ from typing import Protocol
 from structlog.typing import FilteringBoundLogger
 
 from .agent import Agent
+from .approvals import ApprovalDesk
 from .errors import AgentStopped
 from .intake import Realm
 from .middleware import Middleware
@@ -28,6 +29,8 @@ class Hosting(Realm, Protocol):
     def log(self) -> FilteringBoundLogger: ...
     @property
     def peers(self) -> PeerView: ...
+    @property
+    def approvals(self) -> ApprovalDesk | None: ...
     def statistics(self) -> NodeStatistics:
         """The node's counts."""
         ...

@@ -20,6 +20,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from .agent import Agent, default_name, is_hosted
+from .approvals import ApprovalDesk
 from .bus import MAX_HOPS, Bus
 from .cell import AgentCell
 from .discovery import AgentInfo
@@ -98,6 +99,7 @@ class Node(Speaker):
         self._presence = Presence(self.name, realm, self.epoch, self.cells)
         self.peers: PeerView = peers or self._presence
         self._peers_given = peers is not None
+        self.approvals: ApprovalDesk | None = None
         self._transport = transport or open_transport(url, name=self.name)
         self._clock = clock
         self._agents = agents
@@ -137,7 +139,7 @@ class Node(Speaker):
             self._open_bus()
             named = self._agents.items() if isinstance(self._agents, Mapping) else [(None, a) for a in self._agents]
             self._state = "running"
-            for name, agent in named:
+            for name, agent in sorted(named, key=lambda pair: not isinstance(pair[1], ApprovalDesk)):
                 await self._add(agent, name, None)
             await self._transport.flush()
         except BaseException:
@@ -270,6 +272,7 @@ class Node(Speaker):
         Raises:
             AgentExists: an agent of that name is on this node.
             Unauthorized: the node's guard may not speak as it.
+            ConfigurationError: a behavior of it needs a person's approval, and nobody here asks for that.
             AgentStopped: it could not start.
         """
         await self._add(agent, name, supervision)
@@ -285,6 +288,7 @@ class Node(Speaker):
             raise AgentExists(f"node {self.name!r} hosts an agent {name!r} already: give this one another name=")
         if is_hosted(agent):
             raise AgentExists(f"this instance of {type(agent).__name__} is hosted already: make one for each name")
+        self._check_approvals(name, agent)
         cell = AgentCell(self, Port(self.bus, name, self.streams.ensure), agent, supervision)
         self.cells[name] = cell
         try:
@@ -313,9 +317,26 @@ class Node(Speaker):
         self.cells.pop(cell.name, None)
 
     def adopt(self, agent: Agent) -> None:
-        """Takes over the view of an agent that knows who is alive, unless the node was given one."""
+        """Takes over the view of an agent that knows who is alive, unless the node was given one; and the desk of one
+        that asks people for their approval."""
         if isinstance(agent, PeerProvider) and not self._peers_given:
             self.peers = agent.peer_view(self._presence)
+        if isinstance(agent, ApprovalDesk):
+            self.approvals = agent
+
+    def _check_approvals(self, name: str, agent: Agent) -> None:
+        """Raises `ConfigurationError`: a second desk, or calls to approve and none."""
+        desks = [other for other, cell in self.cells.items() if isinstance(cell.agent, ApprovalDesk)]
+        if desks and isinstance(agent, ApprovalDesk):
+            raise ConfigurationError(
+                f"node {self.name!r} asks for approval at {desks[0]!r} already: leave {name!r} out"
+            )
+        needs = sorted({spec.approval for spec in agent.behaviors.rpc if spec.approval})
+        if needs and self.approvals is None:
+            raise ConfigurationError(
+                f"agent {name!r} does nothing without a person's approval ({', '.join(needs)}), and node {self.name!r} "
+                "has no desk to ask at: add agentbus.security.approvals.Approvals(approvers=[...]) to its agents"
+            )
 
     def make_rng(self, name: str) -> random.Random:
         """The agent's source of chance: the same for the same seed and name."""

@@ -257,18 +257,27 @@ def cooperative(
     mailbox: int = MAILBOX,
     overflow: Literal["reject", "drop_oldest"] = "reject",
     middleware: tuple[Middleware, ...] = (),
+    approval: str = "",
 ) -> Callable[[Answer[A, Q, R]], Policy[Q, R]]:
     """Marks a method that does jobs it has bid its true cost for: ``async def name(self, job, ctx) -> Result``.
     The cost is another method's, marked ``@name.cost``. It is `hybrid` at the weight 0.
 
     Args:
         shares: whether it shares what it knows with its team; unless said, while its weight is below 0.5.
-        concurrency, mailbox, overflow, middleware: as with `rpc`.
+        concurrency, mailbox, overflow, middleware, approval: as with `rpc`.
 
     Raises:
         DefinitionError: anything that cannot work.
     """
-    mark = rpc(job, result, concurrency=concurrency, mailbox=mailbox, overflow=overflow, middleware=middleware)
+    mark = rpc(
+        job,
+        result,
+        concurrency=concurrency,
+        mailbox=mailbox,
+        overflow=overflow,
+        middleware=middleware,
+        approval=approval,
+    )
     return _policy("cooperative", mark, 0.0, adaptive, shares)
 
 
@@ -282,9 +291,18 @@ def competitive(
     mailbox: int = MAILBOX,
     overflow: Literal["reject", "drop_oldest"] = "reject",
     middleware: tuple[Middleware, ...] = (),
+    approval: str = "",
 ) -> Callable[[Answer[A, Q, R]], Policy[Q, R]]:
     """Marks a method that does jobs it has bid for as its strategy says. It is `hybrid` at the weight 1."""
-    mark = rpc(job, result, concurrency=concurrency, mailbox=mailbox, overflow=overflow, middleware=middleware)
+    mark = rpc(
+        job,
+        result,
+        concurrency=concurrency,
+        mailbox=mailbox,
+        overflow=overflow,
+        middleware=middleware,
+        approval=approval,
+    )
     return _policy("competitive", mark, 1.0, strategy, shares)
 
 
@@ -299,6 +317,7 @@ def hybrid(
     mailbox: int = MAILBOX,
     overflow: Literal["reject", "drop_oldest"] = "reject",
     middleware: tuple[Middleware, ...] = (),
+    approval: str = "",
 ) -> Callable[[Answer[A, Q, R]], Policy[Q, R]]:
     """Marks a method that does jobs it has bid for between its cost and what its strategy says.
 
@@ -306,12 +325,20 @@ def hybrid(
         weight: 0 for its cost to 1 for the strategy's bid; or a function of the job.
         strategy: what to bid at the weight 1.
         shares: whether it shares what it knows with its team; to be said when the weight is a function.
-        concurrency, mailbox, overflow, middleware: as with `rpc`.
+        concurrency, mailbox, overflow, middleware, approval: as with `rpc`.
 
     Raises:
         DefinitionError: anything that cannot work.
     """
-    mark = rpc(job, result, concurrency=concurrency, mailbox=mailbox, overflow=overflow, middleware=middleware)
+    mark = rpc(
+        job,
+        result,
+        concurrency=concurrency,
+        mailbox=mailbox,
+        overflow=overflow,
+        middleware=middleware,
+        approval=approval,
+    )
     if not callable(weight):
         if invalid("the weight", weight, 1.0):
             raise DefinitionError(f"@hybrid: weight={weight!r}: use a number from 0 to 1, or a function of the job")
@@ -345,6 +372,7 @@ def _policy(
             middleware=spec.middleware,
             unsigned=spec.unsigned,
             reply=spec.reply,
+            approval=spec.approval,
             weight=weight,
             strategy=strategy,
             shares=shares,

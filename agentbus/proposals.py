@@ -46,10 +46,11 @@ SUBCONTRACTED: str = full_name(Subcontracted)
 
 
 class Called(NamedTuple):
-    """A call for proposals as it came; `broken` says why it can't be read."""
+    """A call for proposals as it came; `broken` says why it can't be read, `result` what is to come back."""
 
     job: bytes
     terms: Terms
+    result: str = ""
     broken: str = ""
 
 
@@ -60,10 +61,10 @@ class Closed(NamedTuple):
     price: float | None
 
 
-def call(job: bytes, terms: Terms) -> CallForProposals:
+def call(job: bytes, terms: Terms, result: str) -> CallForProposals:
     """A call for proposals."""
     value, team, second_price, again = terms
-    message = CallForProposals(job=job)  # what is left out is as it would be said
+    message = CallForProposals(job=job, result=result)  # what is left out is as it would be said
     if value is not None:
         message.value = value
     if team:
@@ -82,9 +83,9 @@ def call_of(payload: bytes) -> Called:
         if message.team:
             check_name(check_length(message.team, "the team's name"), "the team's name")
     except (DecodeError, SubjectError) as error:
-        return Called(b"", Terms(), str(error))
+        return Called(b"", Terms(), broken=str(error))
     value = message.value if message.HasField("value") else None
-    return Called(message.job, Terms(value, message.team, message.second_price, message.again))
+    return Called(message.job, Terms(value, message.team, message.second_price, message.again), message.result)
 
 
 def rejection_of(payload: bytes) -> Closed:

@@ -83,9 +83,15 @@ class OnSpec(Spec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RpcSpec(Spec):
-    """`@rpc`: answers requests of a type."""
+    """`@rpc`: answers requests of a type.
+
+    Attributes:
+        reply: the type it answers with.
+        approval: what a person has to say yes to before a request is handled; empty for nothing.
+    """
 
     reply: type[Message]
+    approval: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -139,6 +139,11 @@ class Worker(ABC):
         self.host.port.bus.refuse(inbound.subject, error)
         answer(self.host, inbound, 0, error)
 
+    @property
+    def queued(self) -> int:
+        """Messages that wait."""
+        return self.mailbox.size
+
     def resume(self) -> None:
         """Starts as many tasks as there is work for, if handlers may run."""
         if self.host.running:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentbus.coalescing import FRAME_BYTES, Lane, joined
@@ -50,6 +50,7 @@ def test_a_lane_is_empty_after_its_frame_was_taken() -> None:
     assert (gathered.payloads, gathered.traces, gathered.calls, gathered.size) == ([], [], [], 0)
 
 
+@settings(max_examples=40, deadline=None)  # a frame is two hundred draws
 @given(data=st.data(), max_payload=st.integers(600, 4000))
 def test_no_frame_is_larger_than_the_wire_takes(data: st.DataObject, max_payload: int) -> None:
     small = Lane("s", "t" * 20, "hall", 2**31, max_payload)

@@ -515,6 +515,16 @@ async def test_each_decision_is_logged_and_kept() -> None:
     assert (done["winner"], done["price"], done["job"]) == ("near", 2.0, deal.job)
 
 
+async def test_a_result_that_nobody_returns_is_told_before_anybody_works() -> None:
+    notes: dict[str, Any] = {}
+    async with town("memory://hall", near=Courier(2.0, notes), far=Courier(3.0, notes)) as (buyer, _there):
+        with pytest.raises(NoBids) as failure:
+            await buyer.delegate(Delivery(), Delivery)
+    assert {type(why) for why in failure.value.refusals.values()} == {SchemaMismatch}
+    assert "returns a examples.couriers.v1.Receipt" in str(failure.value)
+    assert "done" not in notes
+
+
 async def test_what_fails_says_how_to_ask_why() -> None:
     async with town("memory://hall", none=Courier(None)) as (buyer, _there):
         with pytest.raises(NoBids) as failure:

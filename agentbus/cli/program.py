@@ -22,6 +22,8 @@ COMMANDS = {
     "ps": "show who is there: agents, their rates and failures",
     "members": "show which nodes are alive, and which are not",
     "heal": "show what was done about faults, or what would be",
+    "approve": "show the calls that wait for a person, and say yes or no",
+    "audit": "verify, prove and show a log that can't be rewritten",
     "why": "show who bid for a job, who did it, and why",
     "call": "ask an agent, in JSON",
     "tap": "show messages as they travel",

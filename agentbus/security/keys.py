@@ -14,14 +14,20 @@ from __future__ import annotations
 import os
 from base64 import b32decode, b32encode
 from enum import Enum
+from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn, Self
 
 import nkeys
-from nacl.exceptions import BadSignatureError
+from nacl.bindings import (
+    crypto_scalarmult,
+    crypto_sign_ed25519_pk_to_curve25519,
+    crypto_sign_ed25519_sk_to_curve25519,
+)
+from nacl.exceptions import BadSignatureError, CryptoError
 from nacl.signing import SigningKey, VerifyKey
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, Unauthorized
 
 SEED_BYTES = 32
 SIGNATURE_BYTES = 64
@@ -129,6 +135,15 @@ class KeyPair:
         """The Ed25519 signature, 64 bytes."""
         return self._signing.sign(message).signature
 
+    def shared_with(self, key: bytes) -> bytes:
+        """The X25519 secret that this key pair and another share, 32 bytes: both halves are converted from Ed25519, as
+        libsodium does it. Raises `Unauthorized` when the other key is none."""
+        try:
+            theirs = _x25519(key)
+            return crypto_scalarmult(crypto_sign_ed25519_sk_to_curve25519(bytes(self._signing) + self.key), theirs)
+        except (CryptoError, TypeError, ValueError):
+            raise Unauthorized(f"{key[:KEY_BYTES].hex()} is no Ed25519 public key that can be sealed to") from None
+
     def reveal_seed(self) -> str:
         """The secret, as an NKEY seed."""
         return nkeys.encode_seed(bytes(self._signing), self.kind.prefix).decode()
@@ -163,6 +178,11 @@ def key_of(public: str, kind: Kind = Kind.USER) -> bytes:
             f"{public[:60]!r} is not the public NKEY of a {kind.name.lower()}: 56 letters, first {kind.value}"
         )
     return raw[1:-2]
+
+
+@lru_cache(maxsize=2048)  # it takes twice the time of the agreement itself
+def _x25519(key: bytes) -> bytes:
+    return crypto_sign_ed25519_pk_to_curve25519(key)
 
 
 def _checksum(body: bytes) -> bytes:

@@ -24,23 +24,23 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"agentbus/wire/v1/negotiation.proto\x12\x10\x61gentbus.wire.v1\"p\n\x10\x43\x61llForProposals\x12\x0b\n\x03job\x18\x01 \x01(\x0c\x12\x12\n\x05value\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x0c\n\x04team\x18\x03 \x01(\t\x12\x14\n\x0csecond_price\x18\x04 \x01(\x08\x12\r\n\x05\x61gain\x18\x05 \x01(\x08\x42\x08\n\x06_value\"\'\n\x08Proposal\x12\x0b\n\x03\x62id\x18\x01 \x01(\x01\x12\x0e\n\x06weight\x18\x02 \x01(\x01\"5\n\x05\x41ward\x12\x0c\n\x04\x63\x61ll\x18\x01 \x01(\x04\x12\r\n\x05price\x18\x02 \x01(\x01\x12\x0f\n\x07payment\x18\x03 \x01(\x01\"J\n\rSubcontracted\x12\x0e\n\x06result\x18\x01 \x01(\x0c\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0f\n\x07payment\x18\x03 \x01(\x01\x12\n\n\x02\x62y\x18\x04 \x01(\t\"7\n\tRejection\x12\x0c\n\x04\x63\x61ll\x18\x01 \x01(\x04\x12\x12\n\x05price\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\x08\n\x06_price\"\x1c\n\x0c\x43\x61ncellation\x12\x0c\n\x04\x63\x61ll\x18\x01 \x01(\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"agentbus/wire/v1/negotiation.proto\x12\x10\x61gentbus.wire.v1\"\x80\x01\n\x10\x43\x61llForProposals\x12\x0b\n\x03job\x18\x01 \x01(\x0c\x12\x12\n\x05value\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x0c\n\x04team\x18\x03 \x01(\t\x12\x14\n\x0csecond_price\x18\x04 \x01(\x08\x12\r\n\x05\x61gain\x18\x05 \x01(\x08\x12\x0e\n\x06result\x18\x06 \x01(\tB\x08\n\x06_value\"\'\n\x08Proposal\x12\x0b\n\x03\x62id\x18\x01 \x01(\x01\x12\x0e\n\x06weight\x18\x02 \x01(\x01\"5\n\x05\x41ward\x12\x0c\n\x04\x63\x61ll\x18\x01 \x01(\x04\x12\r\n\x05price\x18\x02 \x01(\x01\x12\x0f\n\x07payment\x18\x03 \x01(\x01\"J\n\rSubcontracted\x12\x0e\n\x06result\x18\x01 \x01(\x0c\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0f\n\x07payment\x18\x03 \x01(\x01\x12\n\n\x02\x62y\x18\x04 \x01(\t\"7\n\tRejection\x12\x0c\n\x04\x63\x61ll\x18\x01 \x01(\x04\x12\x12\n\x05price\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\x08\n\x06_price\"\x1c\n\x0c\x43\x61ncellation\x12\x0c\n\x04\x63\x61ll\x18\x01 \x01(\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'agentbus.wire.v1.negotiation_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CALLFORPROPOSALS']._serialized_start=56
-  _globals['_CALLFORPROPOSALS']._serialized_end=168
-  _globals['_PROPOSAL']._serialized_start=170
-  _globals['_PROPOSAL']._serialized_end=209
-  _globals['_AWARD']._serialized_start=211
-  _globals['_AWARD']._serialized_end=264
-  _globals['_SUBCONTRACTED']._serialized_start=266
-  _globals['_SUBCONTRACTED']._serialized_end=340
-  _globals['_REJECTION']._serialized_start=342
-  _globals['_REJECTION']._serialized_end=397
-  _globals['_CANCELLATION']._serialized_start=399
-  _globals['_CANCELLATION']._serialized_end=427
+  _globals['_CALLFORPROPOSALS']._serialized_start=57
+  _globals['_CALLFORPROPOSALS']._serialized_end=185
+  _globals['_PROPOSAL']._serialized_start=187
+  _globals['_PROPOSAL']._serialized_end=226
+  _globals['_AWARD']._serialized_start=228
+  _globals['_AWARD']._serialized_end=281
+  _globals['_SUBCONTRACTED']._serialized_start=283
+  _globals['_SUBCONTRACTED']._serialized_end=357
+  _globals['_REJECTION']._serialized_start=359
+  _globals['_REJECTION']._serialized_end=414
+  _globals['_CANCELLATION']._serialized_start=416
+  _globals['_CANCELLATION']._serialized_end=444
 # @@protoc_insertion_point(module_scope)

@@ -5,18 +5,20 @@ from typing import ClassVar as _ClassVar, Optional as _Optional
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CallForProposals(_message.Message):
-    __slots__ = ("job", "value", "team", "second_price", "again")
+    __slots__ = ("job", "value", "team", "second_price", "again", "result")
     JOB_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
     TEAM_FIELD_NUMBER: _ClassVar[int]
     SECOND_PRICE_FIELD_NUMBER: _ClassVar[int]
     AGAIN_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
     job: bytes
     value: float
     team: str
     second_price: bool
     again: bool
-    def __init__(self, job: _Optional[bytes] = ..., value: _Optional[float] = ..., team: _Optional[str] = ..., second_price: bool = ..., again: bool = ...) -> None: ...
+    result: str
+    def __init__(self, job: _Optional[bytes] = ..., value: _Optional[float] = ..., team: _Optional[str] = ..., second_price: bool = ..., again: bool = ..., result: _Optional[str] = ...) -> None: ...
 
 class Proposal(_message.Message):
     __slots__ = ("bid", "weight")
