@@ -13,6 +13,7 @@ Way in: `Transport` -> `Bus.listen`'s receiver (opened, decoded) -> listener; re
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -27,10 +28,12 @@ from .errors import AgentBusError, Closed, PayloadTooLarge, SchemaMismatch, Unau
 from .inbound import JSON_CONTENT, Inbound, Listener, foreign_error, foreign_headers
 from .messages import PLAIN, SEALED, Frame, decode_frame, encode_frame, to_failure, to_json
 from .subjects import Subjects
-from .transport import FrameGuard, Headers, Opened, Subscription, Transport
+from .transport import Denial, FrameGuard, Headers, Opened, Subscription, Transport
 
 MAX_HOPS = 64
 """Messages that cause one another beyond that many are taken for a loop."""
+ASKERS = 16384
+"""Nodes whose newest request is remembered, where answers go to where it was asked."""
 
 
 @dataclass(slots=True)
@@ -91,6 +94,7 @@ class Bus:
         self.clock_us = clock_us
         self.guard = guard
         self._sealed_takers: tuple[Callable[[str, Frame], None], ...] = ()
+        self._replies: OrderedDict[str, str] | None = None
         self._on_malformed = on_malformed
         self._sequence = 1
         self._dirty: dict[tuple[str, str], Lane] = {}
@@ -112,6 +116,11 @@ class Bus:
         self.deadlines.close()
         if self.guard is not None:
             self.guard.end()
+
+    def answer_where_asked(self) -> None:
+        """Answers go to the reply subject of the asker's newest request, not to its inbox at large: a broker that knows
+        who is who lets them go only there. That subject is in the inbox, too."""
+        self._replies = OrderedDict()
 
     # -- out -------------------------------------------------------------------------------------------------------
 
@@ -165,7 +174,9 @@ class Bus:
             for offset, call in enumerate(calls):
                 self.calls.add(first + offset, call)
         try:
-            self.transport.send(lane.subject, self.seal(lane.subject, frame, reply), reply)
+            subject = lane.subject
+            where = subject if self._replies is None else self._replies.get(subject, subject)
+            self.transport.send(where, self.seal(subject, frame, reply), reply)
         except AgentBusError as error:
             self.counters.lost += count - len(calls)
             if isinstance(error, Unauthorized):
@@ -241,12 +252,20 @@ class Bus:
                 raise SchemaMismatch(f"a {frame.type} on a subject of {type_name}")
             inbound = Inbound(frame, subject, reply, self.loop.time())
             inbound.opened = opened
+            if reply and self._replies is not None:
+                self._asked(inbound.inbox, reply, self._replies)
             return inbound
         except (SchemaMismatch, Unauthorized) as error:
             self.refuse(subject, error)
             if reply and (self.guard is None or body[:2] != SEALED):
                 self.answer_foreign(reply, None, error)
             return None
+
+    def _asked(self, inbox: str, reply: str, replies: OrderedDict[str, str]) -> None:
+        replies[inbox] = reply
+        replies.move_to_end(inbox)
+        if len(replies) > ASKERS:
+            replies.popitem(last=False)
 
     def refuse(self, subject: str, error: AgentBusError) -> None:
         """Counts and tells what came in and is not let in."""
@@ -274,10 +293,10 @@ class Bus:
 
     def _on_reply(self, subject: str, body: bytes, reply: str, headers: Headers | None) -> None:
         if body[:1] == b"\x00":
-            if subject != self.inbox:
+            if subject != self.inbox and not subject.startswith(f"{self.inbox}_"):
                 return  # it answers an earlier life of this node, whose numbers were others
             try:
-                frame, _ = self._open(subject, body, reply, "", False)
+                frame, _ = self._open(self.inbox, body, reply, "", False)
                 if self.calls.answered(frame):
                     raise Unauthorized(f"{frame.source!r} answered what another was asked")
             except (SchemaMismatch, Unauthorized) as error:
@@ -291,6 +310,9 @@ class Bus:
             return
         if headers is not None and headers.get("Status") == "503" and not body:
             self.calls.nobody(int(first), int(count))
+            return
+        if isinstance(headers, Denial):
+            self.calls.failed(int(first), int(count), foreign_error(headers) or Unauthorized("the broker refused it"))
             return
         error = foreign_error(headers)
         if self.guard is not None and (call := self.calls.get(int(first))) is not None and not call.plain:

@@ -24,7 +24,17 @@ from .approvals import ApprovalDesk
 from .bus import MAX_HOPS, Bus
 from .cell import AgentCell
 from .discovery import AgentInfo
-from .errors import AgentBusError, AgentExists, AgentNotFound, AgentStopped, Closed, ConfigurationError, NotConnected
+from .errors import (
+    AgentBusError,
+    AgentExists,
+    AgentNotFound,
+    AgentStopped,
+    Closed,
+    ConfigurationError,
+    NotConnected,
+    Unauthorized,
+)
+from .identity import NodeIdentity, whose
 from .messages import EPOCH_CHANCE_BITS, AgentFailed, full_name
 from .middleware import Middleware
 from .peers import PeerProvider, PeerView
@@ -52,8 +62,10 @@ class Node(Speaker):
     Args:
         url: ``nats://``, ``tls://``, ``memory://`` or ``embedded://``; None: the environment's ``AGENTBUS_URL``, or the
             embedded nats-server.
-        realm: the network of its own to be in.
-        name: the node's; by default made of the process id and chance.
+        realm: the network of its own to be in; by default the identity's, or else ``default``.
+        name: the node's; by default the identity's, or else made of the process id and chance.
+        identity: who it is: connects as that, at the realm's own URLs unless `url` says another, and keeps it valid
+            (`agentbus.security.Identity`).
         agents: to host from the start: a sequence, or a mapping from name to agent.
         transport: a wire of your own, in place of `url`; the node connects and closes it.
         durable: the limits of the realm's streams of durable events.
@@ -74,8 +86,9 @@ class Node(Speaker):
         self,
         url: str | None = None,
         *,
-        realm: str = "default",
+        realm: str | None = None,
         name: str | None = None,
+        identity: NodeIdentity | None = None,
         agents: Sequence[Agent] | Mapping[str, Agent] = (),
         transport: Transport | None = None,
         durable: StreamLimits | None = None,
@@ -89,6 +102,10 @@ class Node(Speaker):
     ) -> None:
         if url is not None and transport is not None:
             raise ConfigurationError("Node takes a url or a transport, not both")
+        if identity is not None and transport is not None:
+            raise ConfigurationError("Node takes an identity, which connects by itself, or a transport, not both")
+        realm, name = whose(identity, realm, name)
+        self._identity = identity
         self._random = random.Random(seed)
         self._seed = self._random.getrandbits(64)
         self.name = check_name(name or f"node-{os.getpid()}-{self._random.getrandbits(32):08x}", "node")
@@ -100,7 +117,7 @@ class Node(Speaker):
         self.peers: PeerView = peers or self._presence
         self._peers_given = peers is not None
         self.approvals: ApprovalDesk | None = None
-        self._transport = transport or open_transport(url, name=self.name)
+        self._transport = transport or (identity.connection(url) if identity else open_transport(url, name=self.name))
         self._clock = clock
         self._agents = agents
         self._limits = durable or StreamLimits()
@@ -145,6 +162,8 @@ class Node(Speaker):
         except BaseException:
             await self.stop()
             raise
+        if self._identity is not None:
+            self._identity.begin(self)
         self.log.info("node started", url=self._transport.url, agents=len(self.cells))
 
     def _open_bus(self) -> None:
@@ -159,6 +178,8 @@ class Node(Speaker):
             guard=self._guard,
             max_hops=self._max_hops,
         )
+        if self._identity is not None:
+            self.bus.answer_where_asked()
         self.streams = DurableStreams(self._transport, self.subjects, self._limits)
         self.port = Port(self.bus, self.name, self.streams.ensure)
         self.routes = Routes(self.bus, self.reporting.coalesced)
@@ -191,6 +212,8 @@ class Node(Speaker):
                 await self._drain()
         finally:
             self._presence.close()
+            if self._identity is not None:
+                await self._identity.end()
             if hasattr(self, "bus"):
                 self.bus.close()
             await self._transport.close()
@@ -205,7 +228,7 @@ class Node(Speaker):
         cells = list(self.cells.values())
         for cell in cells:
             cell.begin_stop()
-        with suppress(NotConnected):
+        with suppress(NotConnected, Unauthorized):
             await self._transport.flush(timeout_s=min(1.0, self._drain_s))
         for cell in cells:
             cell.refuse_waiting()
@@ -226,6 +249,8 @@ class Node(Speaker):
         for cell in self.cells.values():
             cell.abort()
         self._presence.close()
+        if self._identity is not None:
+            await self._identity.end()
         if hasattr(self, "bus"):
             self.bus.close()
         await self._transport.close(timeout_s=0.0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from google.protobuf.message import EncodeError, Message
 
@@ -16,6 +16,7 @@ from .bus import Bus
 from .calls import Call, GatherCall, Replies, parse_reply
 from .coalescing import Lane
 from .errors import (
+    AgentBusError,
     DeadlineExceeded,
     DefinitionError,
     HopLimitExceeded,
@@ -34,6 +35,17 @@ R = TypeVar("R", bound=Message)
 MAX_LANES = 1024
 """Lanes a port keeps; more subjects than that are forgotten and made again."""
 MAX_DEADLINE_MS = 0xFFFFFFFF
+
+
+@runtime_checkable
+class Refusing(Protocol):
+    """A transport whose broker may refuse who it connects as."""
+
+    @property
+    def refusal(self) -> AgentBusError | None:
+        """Why there is no link, when trying again does not help; None otherwise."""
+        ...
+
 
 LaneKey = tuple[type[Message], str, int]
 
@@ -327,6 +339,8 @@ class Port:
     def _check(self, lane: Lane, payload: bytes, *, live: bool = True) -> None:
         transport = self.bus.transport
         if live and not transport.connected:
+            if isinstance(transport, Refusing) and (refusal := transport.refusal) is not None:
+                raise refusal
             raise NotConnected(f"no link to {transport.url}: try again when the node is connected")
         if self.bus.guard is not None:
             self.bus.guard.vouch(self.source)

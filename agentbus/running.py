@@ -9,13 +9,20 @@ from contextlib import suppress
 from typing import Any
 
 from .agent import Agent
+from .identity import NodeIdentity
 from .node import Node
 from .observability import logs
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def run(*agents: Agent, url: str | None = None, realm: str = "default", name: str | None = None) -> None:
+def run(
+    *agents: Agent,
+    url: str | None = None,
+    realm: str | None = None,
+    name: str | None = None,
+    identity: NodeIdentity | None = None,
+) -> None:
     """Hosts agents until SIGTERM or SIGINT; then drains and returns. On uvloop where it exists.
 
     Sets up logs (`agentbus.observability.logs`), unless the program has done so itself.
@@ -26,7 +33,7 @@ def run(*agents: Agent, url: str | None = None, realm: str = "default", name: st
     logs.configure()
 
     async def main() -> None:
-        await host(Node(url, realm=realm, name=name, agents=agents))
+        await host(Node(url, realm=realm, name=name, identity=identity, agents=agents))
 
     on_best_loop(main())
 

@@ -47,6 +47,7 @@ __all__ = [
     "NO_RESPONDERS",
     "ConsumerSpec",
     "Consumption",
+    "Denial",
     "Headers",
     "FrameGuard",
     "Job",
@@ -67,6 +68,11 @@ Receiver = Callable[[str, bytes, str, Headers | None], None]
 """Called with subject, body, reply subject (empty for none) and headers (None for none)."""
 
 NO_RESPONDERS: Headers = {"Status": "503"}
+
+
+class Denial(dict[str, str]):
+    """The headers of an answer that a transport gives by itself, for what its broker refused to take: an error in the
+    headers of foreign agents. Nobody else can make one, so it needs no signature."""
 
 
 class LinkState(Enum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
 from typing import Any
 
 from .failures import UsageError
@@ -22,6 +22,25 @@ def add_link(parser: ArgumentParser, *, realm: str | None = REALM, realm_help: s
     )
     default = f" (default: {realm})" if realm else ""
     parser.add_argument("--realm", default=realm, help=realm_help + default)
+    parser.add_argument(
+        "--identity",
+        action=_IdentityAction,
+        metavar="FILE",
+        help="who to be: an enrolled identity, which knows its realm and where that is",
+    )
+
+
+class _IdentityAction(Action):
+    """Reads the identity, whose realm is the command's."""
+
+    def __call__(
+        self, parser: ArgumentParser, namespace: Namespace, values: Any, option_string: str | None = None
+    ) -> None:
+        from agentbus.security.identity import Identity
+
+        identity = Identity.load(values)
+        namespace.identity = identity
+        namespace.realm = identity.realm
 
 
 def add_types(parser: ArgumentParser) -> None:

@@ -19,7 +19,7 @@ from .link import linked
 async def ask(arguments: Namespace, agent: str, kind: str, value: Any) -> None:
     """Asks, and prints the answer. Raises what the agent answered with, and what kept it from being asked."""
     known = load_types(arguments.modules, arguments.descriptors, arguments.proto)
-    async with linked(arguments.url, arguments.realm) as link:
+    async with linked(arguments.url, arguments.realm, arguments.identity) as link:
         endpoint = await find_endpoint(link, known, arguments.realm, agent, kind)
         if known.get(endpoint.request) is not None:
             known.check(endpoint.request, value)

@@ -23,7 +23,7 @@ NEWEST = 50
 
 async def show(arguments: Namespace) -> None:
     """Asks all nodes, and shows what they know. Raises `NoResponders` when nobody knows anything."""
-    async with linked(arguments.url, arguments.realm) as link:
+    async with linked(arguments.url, arguments.realm, arguments.identity) as link:
         subject = Subjects(arguments.realm).why()
         entries = read_decisions(await link.collect(subject, arguments.job.encode(), timeout_s=arguments.timeout))
     known = entries

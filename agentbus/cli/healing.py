@@ -51,7 +51,7 @@ class _Line:
 
 async def show_log(arguments: Namespace) -> None:
     """Shows what is stored; with ``--follow`` goes on until it is cancelled."""
-    async with linked(arguments.url, arguments.realm) as link:
+    async with linked(arguments.url, arguments.realm, arguments.identity) as link:
         if arguments.follow:
             await _follow(link, arguments)
             return
@@ -179,7 +179,7 @@ async def dry_run(arguments: Namespace) -> None:
     """Asks any Healer what it would do. Raises `NoResponders`, `DeadlineExceeded`, and what the Healer raised."""
     subject = Subjects(arguments.realm).any(full_name(PlanRequest))
     rows: list[list[str]] = []
-    async with linked(arguments.url, arguments.realm) as link:
+    async with linked(arguments.url, arguments.realm, arguments.identity) as link:
         for kind in (arguments.fault,) if arguments.fault else KINDS:
             request = PlanRequest(kind=kind, agent=arguments.agent, node=arguments.node)
             body, told = await link.ask(subject, request.SerializeToString(), None, timeout_s=arguments.timeout)

@@ -11,7 +11,8 @@ import secrets
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from agentbus.errors import DeadlineExceeded, NoResponders
+from agentbus.errors import DeadlineExceeded, NoResponders, Unauthorized
+from agentbus.identity import NodeIdentity
 from agentbus.observability import logs
 from agentbus.subjects import Subjects
 from agentbus.transport import Headers, LinkState, Transport
@@ -49,6 +50,8 @@ class Link:
         if not answers:
             raise DeadlineExceeded(f"no answer on {subject!r} within {timeout_s:g} s: ask for more with --timeout")
         reply, told = answers[0]
+        if told.get("Status") == "401" and not reply:
+            raise Unauthorized(told.get("Nats-Service-Error", f"this identity may not ask on {subject!r}"))
         if told.get("Status") == "503" and not reply:
             raise NoResponders(f"nobody listens on {subject!r}: is the agent running, in this realm?")
         return reply, told
@@ -89,15 +92,22 @@ class Link:
 
 
 @asynccontextmanager
-async def linked(url: str | None, realm: str) -> AsyncGenerator[Link]:
+async def linked(url: str | None, realm: str, identity: NodeIdentity | None = None) -> AsyncGenerator[Link]:
     """A link to a broker, closed at the end. Says on standard error when it is lost, and when it is back.
+
+    Args:
+        url: where the broker is.
+        realm: the realm's name.
+        identity: who to be.
 
     Raises:
         UnknownScheme, NotConnected, Unauthorized, ServerFailed, SubjectError.
     """
     logs.configure("error")
     name = f"cli-{os.getpid()}-{secrets.token_hex(4)}"
-    transport = open_transport(url, name=name)
+    transport = identity.connection(url) if identity else open_transport(url, name=name)
+    if identity is not None:
+        name = f"{identity.node}.{name}"  # the broker lets it hear what is for its node only
     link = Link(transport, name, realm)
     was = [LinkState.CONNECTING]
 

@@ -24,7 +24,7 @@ NUMBERS = ("INCARNATION",)
 
 async def show(arguments: Namespace) -> None:
     """Asks who is alive and shows it: once, or until it is cancelled."""
-    async with linked(arguments.url, arguments.realm) as link:
+    async with linked(arguments.url, arguments.realm, arguments.identity) as link:
         with Screen(COLUMNS, NUMBERS, live=arguments.watch) as screen:
             while True:
                 words = await _ask(link, arguments)

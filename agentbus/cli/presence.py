@@ -37,7 +37,7 @@ class Sample:
 async def show(arguments: Namespace) -> None:
     """Asks who is there and shows it: once, or until it is cancelled."""
     interval_s = arguments.interval or (WATCH_S if arguments.watch else None)
-    async with linked(arguments.url, arguments.realm or REALM) as link:
+    async with linked(arguments.url, arguments.realm or REALM, arguments.identity) as link:
         before: Sample | None = None
         if interval_s and not arguments.watch:
             before = await _sample(link, arguments)

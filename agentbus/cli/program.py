@@ -19,6 +19,8 @@ from .failures import UsageError, report
 COMMANDS = {
     "run": "host agents until SIGTERM or Ctrl-C",
     "server": "run a nats-server in the foreground",
+    "realm": "make a realm, where the broker knows who is who; change its keys",
+    "identity": "make identities, have them enrolled, change and revoke them",
     "ps": "show who is there: agents, their rates and failures",
     "members": "show which nodes are alive, and which are not",
     "heal": "show what was done about faults, or what would be",

@@ -58,7 +58,13 @@ async def _host(arguments: Namespace, agents: Mapping[str, Agent]) -> None:
 
     from .output import record
 
-    node = Node(arguments.url, realm=arguments.realm, name=arguments.node_name, agents=agents)
+    node = Node(
+        arguments.url,
+        realm=arguments.realm,
+        name=arguments.node_name,
+        identity=arguments.identity,
+        agents=agents,
+    )
 
     def started() -> None:
         if arguments.json:

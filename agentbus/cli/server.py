@@ -24,6 +24,8 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("--port", type=port, default=4222, help="0 for any free one (default: 4222)")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
     parser.add_argument("--data", type=Path, metavar="DIR", help="its folder (default: that of embedded://)")
+    parser.add_argument("--secure", action="store_true", help="with identities: make a realm in its folder, or use it")
+    parser.add_argument("--realm-name", default="default", metavar="NAME", help="of the realm made by --secure")
     parser.add_argument("--config-only", action="store_true", help="print the configuration it would get, and end")
     parser.add_argument("--show-credentials", action="store_true", help="print the password, too")
     parser.add_argument("--max-payload", type=count, metavar="BYTES", help="the largest message (default: 1 MiB)")
@@ -37,6 +39,10 @@ def execute(arguments: Namespace) -> int:
 
     from . import output
 
+    if arguments.secure:
+        from .secure import serve_secure
+
+        return serve_secure(arguments)
     options = _options(arguments)
     folder = arguments.data.absolute() if arguments.data else server_folder()
     if arguments.config_only:

@@ -45,7 +45,7 @@ async def tap(arguments: Namespace) -> None:
     subject = check_subject(arguments.subject or f"{realm}.ev.>", pattern=True)
     known = load_types(arguments.modules, arguments.descriptors, arguments.proto)
     backlog = Backlog()
-    async with linked(arguments.url, realm) as link:
+    async with linked(arguments.url, realm, arguments.identity) as link:
         link.transport.subscribe(subject, backlog.put)
         await link.transport.flush()
         output.note(f"listening to {subject}")

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 
-from ..errors import Closed, NotConnected, StorageFailed
+from ..errors import Closed, NotConnected, StorageFailed, Unauthorized
 from ..subjects import check_name, check_subject
 from ..transport import (
     ConsumerSpec,
@@ -36,6 +36,7 @@ from ..transport import (
     Write,
 )
 from .nats_consumer import NatsConsumption
+from .nats_denials import Denials
 from .nats_endpoint import Endpoint, servers
 from .nats_follower import NatsFollowing
 from .nats_interests import Interests, NatsSubscription
@@ -45,7 +46,7 @@ from .nats_reading import Reading
 from .nats_statistics import FaultLog, NatsStatistics
 from .nats_storing import Storing
 from .nats_supervisor import Supervisor
-from .nats_wire import checked_subject, encode_headers
+from .nats_wire import Interest, checked_subject, encode_headers
 
 __all__ = ["Endpoint", "NatsStatistics", "NatsTransport"]
 
@@ -63,6 +64,9 @@ class NatsTransport:
             has moved are found. By default what was given here.
         inbox_prefix: what this connection's own subjects begin with; a random token follows. The user needs the
             permission to subscribe to ``{inbox_prefix}.>``. Default ``_INBOX.{name}``.
+        restricted: the broker lets this connection do what its role allows only. What it refuses is told to who waits
+            (`Unauthorized`).
+        makes_streams: false: `ensure_stream` does nothing, as others make the streams.
         rng: for jitter only.
 
     Raises:
@@ -84,6 +88,8 @@ class NatsTransport:
         tls_hostname: str = "",
         inbox_prefix: str = "",
         resolve: Callable[[], Awaitable[Endpoint]] | None = None,
+        restricted: bool = False,
+        makes_streams: bool = True,
         rng: random.Random | None = None,
     ) -> None:
         given = Endpoint(
@@ -105,6 +111,9 @@ class NatsTransport:
         self._faults = FaultLog(log)
         self._interests = Interests()
         self._heads: dict[str, bytes] = {}
+        self._denials = Denials(self._interests, self._receiver_failed)
+        self._restricted = restricted
+        self._makes_streams = makes_streams
         self._sent = 0
         self._dropped = 0
         self._consumptions: dict[NatsConsumption | NatsFollowing, None] = {}
@@ -119,6 +128,7 @@ class NatsTransport:
             log=log,
             up=self._link_up,
             down=self._link_down,
+            denials=self._denials if restricted else None,
         )
         self._stream = JetStream(self)
         self._storing = Storing(self._stream)
@@ -140,6 +150,12 @@ class NatsTransport:
     def connected(self) -> bool:
         """See `Transport.connected`."""
         return self._links.link is not None
+
+    @property
+    def refusal(self) -> Unauthorized | None:
+        """Why there is no link, where the broker refuses this identity; None otherwise."""
+        error = None if self.connected else self._links.no_link()
+        return error if isinstance(error, Unauthorized) else None
 
     @property
     def congested(self) -> bool:
@@ -178,6 +194,15 @@ class NatsTransport:
         """Returns when there is a link. Raises `NotConnected` at `deadline` (the loop's time), and `Closed`."""
         await self._links.until_connected(deadline)
 
+    async def renew(self, *, timeout_s: float = 5.0) -> None:
+        """Takes the credentials that `resolve` gives now: connects anew before the present link is left. No message is
+        lost by it, and none comes twice; an answer that takes longer than 10 s more may be.
+
+        Raises:
+            NotConnected, Unauthorized: there is no second link. The present one stays as it is.
+        """
+        await self._links.renew(timeout_s)
+
     async def close(self, *, timeout_s: float = 1.0) -> None:
         """See `Transport.close`."""
         if self._links.state is LinkState.CLOSED:
@@ -211,6 +236,10 @@ class NatsTransport:
             raise self._links.no_link()
         if link.congested:
             link.check_room()
+        if self._restricted:
+            if reply:
+                self._denials.asked(subject, reply)
+            link = self._links.way(subject, link)
         head = self._heads.get(subject) or self._head(subject)
         size = len(body)
         answer = b"%b " % checked_subject(reply) if reply else b""
@@ -250,6 +279,8 @@ class NatsTransport:
                 await link.ping()
         except TimeoutError:
             raise NotConnected(f"{link.where} did not answer within {timeout_s:g} s: is it overloaded?") from None
+        if self._restricted:
+            self._denials.check()
 
     def subscribe(self, subject: str, receiver: Receiver, queue: str = "") -> Subscription:
         """See `Transport.subscribe`."""
@@ -265,7 +296,9 @@ class NatsTransport:
     # durable messages
 
     async def ensure_stream(self, spec: StreamSpec, *, timeout_s: float = 5.0) -> None:
-        """See `Transport.ensure_stream`."""
+        """See `Transport.ensure_stream`. Nothing where others make the streams."""
+        if not self._makes_streams:
+            return
         await self._stream.ensure_stream(spec, timeout_s)
 
     async def store(
@@ -370,6 +403,9 @@ class NatsTransport:
     def note(self, kind: str, text: str, *, error: BaseException | None = None) -> None:
         """Counts and logs a fault."""
         self._faults.note(kind, text, error=error)
+
+    def _receiver_failed(self, interest: Interest, error: Exception) -> None:
+        self._links.receiver_failed(interest, error)
 
     def _head(self, subject: str) -> bytes:
         """``PUB subject`` and a blank, checked once and remembered."""

@@ -6,6 +6,7 @@ Invariants: neither the `repr` of anything here nor the text of an error holds a
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -26,6 +27,8 @@ class Endpoint:
         token: in place of the two.
         creds_file: path of a ``.creds`` file (a JWT and its seed), read anew at each attempt. Needs ``nkeys``.
         nkey_seed: the seed itself. Needs ``nkeys``.
+        jwt: a user's JWT, with `sign`.
+        sign: signs what the server asks to have signed; so the key itself stays elsewhere.
         tls: how to check the server, and the client's certificate. Given, the link must be TLS.
         tls_first: the server expects the TLS handshake before it says anything (``handshake_first``).
         tls_hostname: the name its certificate must hold, where it is not the URL's.
@@ -37,6 +40,8 @@ class Endpoint:
     token: str = field(default="", repr=False)
     creds_file: str = ""
     nkey_seed: str = field(default="", repr=False)
+    jwt: str = field(default="", repr=False)
+    sign: Callable[[bytes], bytes] | None = field(default=None, repr=False)
     tls: ssl.SSLContext | None = field(default=None, repr=False)
     tls_first: bool = False
     tls_hostname: str = ""
@@ -89,7 +94,7 @@ def _server(endpoint: Endpoint, url: str) -> Server:
     name = unquote(parts.username or "")
     word = unquote(parts.password or "")
     lone = bool(name) and parts.password is None
-    own = bool(endpoint.user or endpoint.token or endpoint.creds_file or endpoint.nkey_seed)
+    own = bool(endpoint.user or endpoint.token or endpoint.creds_file or endpoint.nkey_seed or endpoint.jwt)
     return Server(
         host=host,
         port=port,

@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 import ssl
-from collections.abc import Mapping
+from base64 import b64encode
+from collections.abc import Callable
 from typing import Any
 
 from nats import errors as nats_errors
@@ -21,7 +22,7 @@ from nats.aio.transport import TcpTransport
 from ..errors import ConfigurationError, NotConnected, Unauthorized
 from .nats_endpoint import Endpoint, Server
 from .nats_link import Link, Owner
-from .nats_wire import Interest
+from .nats_wire import View
 
 CLIENT_FLOOR = (2, 16)
 """nats-py before it lets a line break in a subject inject protocol commands."""
@@ -40,6 +41,11 @@ def version_of(text: str) -> tuple[int, ...]:
     """``2.15.1-beta`` as (2, 15); () for what is not a version."""
     head = text.split(".")[:2]
     return tuple(map(int, head)) if len(head) == 2 and all(part.isdigit() for part in head) else ()
+
+
+def _signing(sign: Callable[[bytes], bytes]) -> Callable[[str], bytes]:
+    """As nats-py wants to have a server's nonce signed."""
+    return lambda nonce: b64encode(sign(nonce.encode()))
 
 
 def check_client(version: str) -> None:
@@ -70,6 +76,9 @@ class _Handshake(Client):
             "tls_hostname": endpoint.tls_hostname or None,
             "tls_handshake_first": endpoint.tls_first,
         }
+        if endpoint.jwt and endpoint.sign is not None:
+            options["user_jwt_cb"] = endpoint.jwt.encode
+            options["signature_cb"] = _signing(endpoint.sign)
         await self.connect(
             [server.url],
             name=name,
@@ -79,7 +88,7 @@ class _Handshake(Client):
             **options,
         )
 
-    def take_over(self, interests: Mapping[int, Interest], owner: Owner) -> Link:
+    def take_over(self, interests: View, owner: Owner) -> Link:
         """The link, which keeps this client alive: its stream writer warns when it goes before the socket."""
         transport = self._transport
         assert isinstance(transport, TcpTransport)
@@ -138,9 +147,7 @@ class _Handshake(Client):
 class _ClientLink(Link):
     """A link and the client that opened it."""
 
-    def __init__(
-        self, client: Client, where: str, info: dict[str, Any], interests: Mapping[int, Interest], owner: Owner
-    ) -> None:
+    def __init__(self, client: Client, where: str, info: dict[str, Any], interests: View, owner: Owner) -> None:
         super().__init__(where, info, interests, owner)
         self._client = client
 
@@ -148,7 +155,7 @@ class _ClientLink(Link):
 async def open_link(
     server: Server,
     endpoint: Endpoint,
-    interests: Mapping[int, Interest],
+    interests: View,
     owner: Owner,
     *,
     name: str,

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Protocol
 
 from ..errors import StorageFailed
-from ..transport import Headers, Receiver, Subscription
+from ..transport import Denial, Headers, Receiver, Subscription
 
 SWEEP_S = 0.05
 """Seconds between two looks at the deadlines; an answer may be waited for by so much longer."""
@@ -62,6 +62,7 @@ class Outcome(Enum):
     NO_RESPONDERS = "nobody answers there"
     LATE = "no answer in time"
     LOST = "the link was lost"
+    DENIED = "the broker does not allow it"
     CLOSED = "the transport was closed"
 
 
@@ -132,6 +133,9 @@ class Inbox:
     def _receive(self, subject: str, body: bytes, reply: str, headers: Headers | None) -> None:
         waiting = self._waiting.pop(subject[len(self._prefix) :], None)
         if waiting is None or waiting[0].done():
+            return
+        if isinstance(headers, Denial):
+            waiting[0].set_result(Answer(Outcome.DENIED, headers.get("Nats-Service-Error", "").encode()))
             return
         nobody = headers is not None and not body and headers.get("Status") == "503"
         waiting[0].set_result(_NOBODY if nobody else Answer(Outcome.ANSWERED, body))

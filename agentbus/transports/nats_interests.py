@@ -38,13 +38,15 @@ class Interests:
     Attributes:
         table: by number; what a link's reader looks in.
         link: to which changes are written; None while there is none.
+        other: a second one, in a handover.
     """
 
-    __slots__ = ("_last", "_retired", "link", "table")
+    __slots__ = ("_last", "_retired", "link", "other", "table")
 
     def __init__(self) -> None:
         self.table: dict[int, NatsSubscription] = {}
         self.link: Link | None = None
+        self.other: Link | None = None
         self._last = 0
         self._retired: set[int] = set()
 
@@ -58,14 +60,13 @@ class Interests:
         self._last += 1
         subscription = NatsSubscription(self, subject, queue, self._last, receiver)
         self.table[self._last] = subscription
-        if self.link is not None:
-            self.link.post(sub_line(subject, queue, self._last))
+        self._post(sub_line(subject, queue, self._last))
         return subscription
 
     def remove(self, number: int) -> None:
         """Ends interest at once. A second call does nothing."""
-        if self.table.pop(number, None) is not None and number not in self._retired and self.link is not None:
-            self.link.post(unsub_line(number))
+        if self.table.pop(number, None) is not None and number not in self._retired:
+            self._post(unsub_line(number))
         self._retired.discard(number)
 
     def retire(self, number: int, refuse: Receiver) -> None:
@@ -78,12 +79,25 @@ class Interests:
             return
         subscription.receiver = refuse
         self._retired.add(number)
-        link.post(unsub_line(number))
+        self._post(unsub_line(number))
         link.ping().add_done_callback(lambda _: self.remove(number))
 
     def lines(self) -> bytes:
         """What tells a new link of everything."""
-        return b"".join(sub_line(each.subject, each.queue, each.number) for each in self.table.values())
+        return b"".join(
+            sub_line(each.subject, each.queue, each.number)
+            for each in self.table.values()
+            if each.number not in self._retired
+        )
+
+    def ends(self) -> bytes:
+        """What tells a link that is left that nothing is heard on it any more."""
+        return b"".join(map(unsub_line, self.table))
+
+    def _post(self, line: bytes) -> None:
+        for link in (self.link, self.other):
+            if link is not None:
+                link.post(line)
 
     def close(self) -> None:
         """Ends all interest, and tells the server, so that it gives no member's share to a group's former member."""

@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import Closed, NotConnected, StorageFailed
+from ..errors import Closed, NotConnected, StorageFailed, Unauthorized
 from ..subjects import matches
 from ..transport import Headers, StreamLimits, StreamSpec
 from .nats_inbox import Answer, Inbox, Outcome, Wire
@@ -150,6 +150,8 @@ def _judged(answer: Answer, what: str) -> tuple[dict[str, Any] | None, str]:
     """The reply, or None and why the same should be tried again. Raises `ApiError`, `StorageFailed`, `Closed`."""
     if answer.outcome is Outcome.CLOSED:
         raise Closed("the transport was closed")
+    if answer.outcome is Outcome.DENIED:
+        raise Unauthorized(f"{what}: {answer.body.decode()}")
     if answer.outcome is Outcome.NO_RESPONDERS:
         return None, "nobody answers: make the stream with ensure_stream, and enable jetstream on the server"
     if answer.outcome is not Outcome.ANSWERED:

@@ -20,11 +20,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 from ..errors import NotConnected, PayloadTooLarge
-from .nats_wire import PING, PONG, Interest, Reader, WireError
+from .nats_wire import PING, PONG, Interest, Reader, View, WireError
 
 PING_INTERVAL_S = 1.0
 SILENT_PINGS = 2
@@ -67,7 +66,7 @@ class Link(asyncio.Protocol):
         written: bytes handed to the socket.
     """
 
-    def __init__(self, where: str, info: dict[str, Any], interests: Mapping[int, Interest], owner: Owner) -> None:
+    def __init__(self, where: str, info: dict[str, Any], interests: View, owner: Owner) -> None:
         self.where = where
         self.info = info
         self.alive = True
@@ -83,6 +82,7 @@ class Link(asyncio.Protocol):
         self._pings: deque[tuple[asyncio.Future[None], float]] = deque()
         self._turn: list[bytes] = []
         self._turn_size = 0
+        self._back: list[bytes] | None = None
         self._in_turn = False
         self._crowded = False
         self._held = False
@@ -144,8 +144,21 @@ class Link(asyncio.Protocol):
         wire = self._wire
         if wire is None or not self.alive:
             return
+        if self._back is not None:
+            self._back.append(data)
+            return
         wire.write(data)
         self.written += len(data)
+
+    def hold_back(self) -> None:
+        """Writes nothing until `let_go`."""
+        self._back = []
+
+    def let_go(self) -> None:
+        """Writes what was held back, in order."""
+        back, self._back = self._back, None
+        if back:
+            self._write(b"".join(back))
 
     def check_room(self) -> None:
         """Raises `NotConnected` when so much waits for the socket that nothing but control lines is taken."""

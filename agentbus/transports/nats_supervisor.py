@@ -17,12 +17,14 @@ from typing import Any
 
 from ..errors import AgentBusError, Closed, ConfigurationError, NotConnected, Unauthorized
 from ..transport import LinkState, LinkWatcher
+from .nats_denials import Denials
 from .nats_endpoint import Endpoint, servers
+from .nats_handover import LINGER_S, ROUND_TRIP_S, Handover
 from .nats_handshake import SERVER_FLOOR, TlsRefused, open_link, version_of
 from .nats_interests import Interests, NatsSubscription
 from .nats_link import Link
 from .nats_statistics import FaultLog
-from .nats_wire import Interest
+from .nats_wire import Interest, View
 
 FIRST_PAUSE_S = 0.25
 """Seconds: the first reconnect attempt comes at a random moment within it; the span doubles with each attempt."""
@@ -38,6 +40,8 @@ class Supervisor:
 
     Attributes:
         link: what may be sent on; None while there is none.
+        leaving: the one before it, after a handover, for answers to what it brought; None when it is gone.
+        handover: the latest, while `leaving` is there.
         state: where it stands.
         max_payload: bytes, as the latest server said.
         messages: received by links that are gone.
@@ -58,8 +62,11 @@ class Supervisor:
         log: Any,
         up: Callable[[], None],
         down: Callable[[], None],
+        denials: Denials | None,
     ) -> None:
         self.link: Link | None = None
+        self.leaving: Link | None = None
+        self.handover: Handover | None = None
         self.state = LinkState.CONNECTING
         self.max_payload = 1 << 20
         self.messages = self.octets = self.written = self.links = 0
@@ -72,6 +79,10 @@ class Supervisor:
         self._log = log
         self._up = up
         self._down = down
+        self._denials = denials
+        self._refusal: Unauthorized | None = None
+        self._renewing = asyncio.Lock()
+        self._lingering: asyncio.Task[None] | None = None
         self._watcher: LinkWatcher | None = None
         self._context: ssl.SSLContext | None = None
         self._connected = asyncio.Event()
@@ -114,6 +125,7 @@ class Supervisor:
         link = self._interests.link
         try:
             await self._end_task()
+            await self._end_lingering()
             if link is not None:
                 await link.close(timeout_s)
         finally:
@@ -148,12 +160,21 @@ class Supervisor:
         if self.link is None:
             raise self.no_link()
 
+    def way(self, subject: str, link: Link) -> Link:
+        """The link to send by: after a handover, answers to what came by the old link go by it."""
+        leaving, handover = self.leaving, self.handover
+        if leaving is None or handover is None or not leaving.alive or ".in." not in subject:
+            return link
+        return leaving if handover.by_old(subject) else link
+
     def no_link(self) -> AgentBusError:
         """The error for whoever wants to send now."""
         if self._closed():
             return Closed("the transport has been closed")
         if self._task is None:
             return NotConnected("the transport is not connected: await connect() first")
+        if self._denials is not None and self._refusal is not None:
+            return Unauthorized(f"no link to the broker, which refuses this identity: {self._refusal}")
         return NotConnected(f"no link to the broker now, and a new one is being tried ({self._faults.last})")
 
     async def _supervise(self) -> None:
@@ -167,12 +188,14 @@ class Supervisor:
                 try:
                     link = await self._open(min(ATTEMPT_S + attempt / 2, LONGEST_ATTEMPT_S))
                 except Unauthorized as error:
+                    self._refusal = error
                     self._faults.note("unauthorized", str(error))
                 except AgentBusError as error:
                     self._faults.note("reconnect", str(error))
                 except Exception as error:
                     self._faults.note("reconnect", f"reconnecting raised {type(error).__name__}", error=error)
                 else:
+                    self._refusal = None
                     self._adopt(link)
                 attempt += 1
 
@@ -180,11 +203,79 @@ class Supervisor:
         """Full jitter: anything up to a bound that doubles with each attempt."""
         return self._rng.uniform(0.0, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(attempt, 10)))
 
-    async def _open(self, timeout_s: float) -> Link:
-        """A link on which every subscription is in place, to whichever server takes us first."""
+    async def renew(self, timeout_s: float) -> None:
+        """Connects anew, with what `resolve` says now, before the present link is left: no message is lost by it, none
+        comes twice. Without a link nothing is done: the one that is being tried asks `resolve`, too.
+
+        Raises:
+            NotConnected, Unauthorized: there is no second link. The present one stays.
+            Closed: meanwhile the transport was.
+        """
+        async with self._renewing:
+            old = self.link
+            if old is None:
+                return
+            await self._end_lingering()
+            handover = Handover(self._interests.table, self.receiver_failed)
+            old.reader.listen(handover.old)  # before the new link hears anything: what comes twice has to be known
+            try:
+                link = await self._open(timeout_s, handover, near=old.where)
+                if self.link is not old or not link.alive:
+                    link.abandon()
+                    raise self.no_link() if self._closed() else NotConnected("the link was lost while another opened")
+            except BaseException:
+                old.reader.listen(self._interests.table)
+                raise
+            await self._change(old, link, handover)
+            self._lingering = asyncio.get_running_loop().create_task(self._linger(), name=f"nats-leaving:{self._name}")
+
+    async def _change(self, old: Link, link: Link, handover: Handover) -> None:
+        """From now on the new link; the old one brings what it has first. Then, the server having taken all of it, the
+        new one brings what both were sent."""
+        link.hold_back()
+        self._adopt(link, quietly=True)
+        self._interests.link, self._interests.other = link, None
+        self.leaving, self.handover = old, handover
+        try:
+            async with asyncio.timeout(ROUND_TRIP_S):
+                old.post(self._interests.ends())
+                await old.ping()
+                link.let_go()
+                await link.ping()
+        except (NotConnected, TimeoutError) as error:
+            self._faults.note("handover", f"the old link to {old.where} did not end in order: {error}")
+        finally:
+            link.let_go()
+            handover.release()
+
+    async def _linger(self) -> None:
+        await asyncio.sleep(LINGER_S)
+        self._leave()
+
+    async def _end_lingering(self) -> None:
+        task, self._lingering = self._lingering, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait((task,))
+        self._leave()
+
+    def _leave(self) -> None:
+        """The old link has answered what it could."""
+        old, self.leaving, self.handover = self.leaving, None, None
+        if self.link is not None:
+            self.link.reader.listen(self._interests.table)
+        if old is not None:
+            self._retain(old)
+            old.abandon()
+
+    async def _open(self, timeout_s: float, handover: Handover | None = None, near: str = "") -> Link:
+        """A link on which every subscription is in place, to whichever server takes us first; `near` is asked first,
+        as only one and the same server knows what it has sent by both links."""
+        view: View = self._interests.table if handover is None else handover.new
         endpoint = await self._endpoint(timeout_s)
         found = list(servers(endpoint))
         self._rng.shuffle(found)
+        found.sort(key=lambda server: server.where != near)
         timeout_s = max(min(1.0, timeout_s), timeout_s / len(found))
         refusals: list[NotConnected | Unauthorized] = []
         for server in found:
@@ -193,9 +284,9 @@ class Supervisor:
                 context = self._context = self._context or ssl.create_default_context()
             try:
                 link = await open_link(
-                    server, endpoint, self._interests.table, self, name=self._name, context=context, timeout_s=timeout_s
+                    server, endpoint, view, self, name=self._name, context=context, timeout_s=timeout_s
                 )
-                await self._restore(link, timeout_s)
+                await self._restore(link, timeout_s, handover)
                 return link
             except (NotConnected, Unauthorized) as error:
                 refusals.append(error)
@@ -212,22 +303,30 @@ class Supervisor:
         except TimeoutError:
             raise NotConnected(f"resolve() did not return an endpoint within {timeout_s:g} s") from None
 
-    async def _restore(self, link: Link, timeout_s: float) -> None:
-        """Subscribes to everything on a new link, and waits until the server has seen it."""
-        self._interests.link = link
+    async def _restore(self, link: Link, timeout_s: float, handover: Handover | None) -> None:
+        """Subscribes to everything on a new link, and waits until the server has seen it. In a handover the present
+        link stays what changes are written to first."""
+        if handover is None:
+            self._interests.link = link
+        else:
+            self._interests.other = link
+            handover.begin()
         try:
             link.post(self._interests.lines())
             async with asyncio.timeout(timeout_s):
                 await link.ping()
         except BaseException as error:
-            self._interests.link = None
+            if handover is None:
+                self._interests.link = None
+            else:
+                self._interests.other = None
             link.abandon()
             if isinstance(error, TimeoutError):
                 raise NotConnected(f"{link.where} did not take the subscriptions within {timeout_s:g} s") from None
             raise
 
-    def _adopt(self, link: Link) -> None:
-        """From now on this is the link."""
+    def _adopt(self, link: Link, *, quietly: bool = False) -> None:
+        """From now on this is the link. `quietly`: in place of one that is up, so that nothing has to begin anew."""
         if self._closed():
             link.abandon()
             return
@@ -243,6 +342,8 @@ class Supervisor:
             self._log.warning("nats_server_too_old", version=version, needed="2.14", where=link.where)
         self._log.info("nats_connected", where=link.where, version=version, reconnects=self.links - 1)
         self._connected.set()
+        if quietly:
+            return
         self._up()
         self._tell(LinkState.CONNECTED, f"connected to {link.where}")
 
@@ -265,9 +366,13 @@ class Supervisor:
 
     def link_lost(self, link: Link, reason: str) -> None:
         """`Owner.link_lost`."""
+        if link is self.leaving:
+            return  # it ends by itself, or its time is over: retained when it has
         self._retain(link)
         if self._interests.link is link:
             self._interests.link = None
+        if self._interests.other is link:
+            self._interests.other = None
         if self.link is not link:
             return
         self.link = None
@@ -282,6 +387,8 @@ class Supervisor:
         """`Owner.server_error`."""
         denied = text.lower().startswith("permissions violation")
         self._faults.note("permission" if denied else "server", f"the server says: {text}")
+        if denied and self._denials is not None:
+            self._denials.said(text)
 
     def receiver_failed(self, interest: Interest, error: Exception) -> None:
         """`Owner.receiver_failed`."""

@@ -10,7 +10,6 @@ Reference: https://docs.nats.io/reference/reference-protocols/nats-protocol and 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Protocol
 
 from ..errors import ConfigurationError, SubjectError
@@ -48,6 +47,12 @@ class Interest:
 
     def __init__(self, receiver: Receiver) -> None:
         self.receiver = receiver
+
+
+class View(Protocol):
+    """Subscriptions, by number."""
+
+    def get(self, number: int, /) -> Interest | None: ...
 
 
 class Events(Protocol):
@@ -97,7 +102,7 @@ class Reader:
         "octets",
     )
 
-    def __init__(self, interests: Mapping[int, Interest], events: Events) -> None:
+    def __init__(self, interests: View, events: Events) -> None:
         self.messages = 0
         self.octets = 0
         self._interests = interests
@@ -107,6 +112,10 @@ class Reader:
         self._need = 0
         self._lines: dict[bytes, _Arguments] = {}
         self._subjects: dict[bytes, str] = {}
+
+    def listen(self, interests: View) -> None:
+        """From the next bytes on, calls the receivers of these."""
+        self._interests = interests
 
     def feed(self, data: bytes) -> None:
         """Takes the next bytes of the stream. Raises `WireError`."""

@@ -1,0 +1,173 @@
+"""Make a realm, where a broker knows who is who; change its keys. These are the operator's acts.
+
+`agentbus realm init DIR` makes keys, certificates and the configuration of nats-servers: start one in DIR/servers/1
+with `nats-server -c server.conf`, or let `agentbus server --secure` do so.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .acts import Act, add_acts, tell
+from .arguments import count, port
+from .failures import UsageError
+
+if TYPE_CHECKING:
+    from agentbus.security.realm.folder import RealmFolder
+
+
+def configure(parser: ArgumentParser) -> None:
+    """The command's words."""
+    add_acts(
+        parser,
+        {
+            "init": Act(summary="make a realm in a folder", configure=_init_words, execute=_init),
+            "show": Act(summary="show what a realm is", configure=_folder, execute=_show),
+            "push": Act(summary="tell the servers how the realm stands", configure=_folder, execute=_push),
+            "rotate": Act(summary="give a role a new signing key", configure=_rotate_words, execute=_rotate),
+        },
+    )
+
+
+def execute(arguments: Namespace) -> int:
+    """Runs the act."""
+    run = {"init": _init, "show": _show, "push": _push, "rotate": _rotate}[arguments.act]
+    return run(arguments)
+
+
+def _folder(parser: ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the realm's folder")
+
+
+def _init_words(parser: ArgumentParser) -> None:
+    _folder(parser)
+    add_layout(parser)
+    parser.add_argument(
+        "--cluster", type=count, default=1, metavar="N", help="as many servers, one cluster (default: 1)"
+    )
+    parser.add_argument(
+        "--host", action="append", default=[], help="how a server is reached; one for all, or one each (127.0.0.1)"
+    )
+    parser.add_argument("--port", type=port, default=4222, help="of the first server (default: 4222)")
+    parser.add_argument("--listen", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
+
+
+def add_layout(parser: ArgumentParser) -> None:
+    """What there is in a realm."""
+    parser.add_argument("--name", default="default", help="of the realm (default: default)")
+    parser.add_argument(
+        "--bucket",
+        action="append",
+        default=[],
+        metavar="NAME[=KEYS]",
+        help="a bucket, and which keys agents may write; {agent} is their name (default: {agent}.>); repeatable",
+    )
+    parser.add_argument("--job", action="append", default=[], metavar="NAME", help="a sharding job; repeatable")
+
+
+def layout_of(arguments: Namespace) -> Any:
+    """The `Layout` that the words say."""
+    from agentbus.security.realm.permissions import Layout
+
+    buckets: dict[str, list[str]] = {"checkpoints": ["{agent}.>"]}
+    for word in arguments.bucket:
+        name, _, keys = word.partition("=")
+        buckets.setdefault(name, []).append(keys or "{agent}.>")
+    return Layout(realm=arguments.name, buckets=buckets, jobs=tuple(arguments.job))
+
+
+def _init(arguments: Namespace) -> int:
+    from time import time
+
+    from agentbus.security.realm.folder import create
+
+    realm = create(
+        arguments.folder,
+        layout_of(arguments),
+        now_s=int(time()),
+        hosts=arguments.host or ["127.0.0.1"],
+        port=arguments.port,
+        servers=arguments.cluster,
+        listen=arguments.listen,
+    )
+    tell(arguments, files_of(realm))
+    return 0
+
+
+def files_of(realm: RealmFolder) -> dict[str, Any]:
+    """What there is in a realm's folder, for the user."""
+    return {
+        "realm": realm.public.realm,
+        "urls": list(realm.public.urls),
+        "servers": [str(realm.server(number + 1)) for number in range(realm.state.servers)],
+        "enroller": str(realm.enroller),
+        "joiner": str(realm.joiner),
+        "join_key": str(realm.enroller / "join.key"),
+        "offline": str(realm.folder / "offline"),
+    }
+
+
+def _show(arguments: Namespace) -> int:
+    from agentbus.security.realm.folder import RealmFolder
+
+    realm = RealmFolder(arguments.folder)
+    public = realm.public
+    tell(
+        arguments,
+        {
+            **files_of(realm),
+            "operator": public.operator,
+            "account": public.account,
+            **{f"role_{role}": list(keys) for role, keys in public.roles.items()},
+            "buckets": [f"{name}={','.join(keys)}" for name, keys in realm.state.layout.buckets.items()],
+            "jobs": list(realm.state.layout.jobs),
+            "revoked": list(realm.state.revoked),
+        },
+    )
+    return 0
+
+
+def _push(arguments: Namespace) -> int:
+    from time import time
+
+    from agentbus.security.realm.folder import RealmFolder
+
+    realm = RealmFolder(arguments.folder)
+    now_s = int(time())
+    tell(arguments, {"told": pushed(realm, realm.write(realm.state, now_s), now_s)})
+    return 0
+
+
+def pushed(realm: RealmFolder, jwt: str, now_s: int) -> list[str]:
+    """Tells the servers; returns their names."""
+    import asyncio
+
+    from agentbus.observability import logs
+    from agentbus.security.realm.pushing import push
+
+    logs.configure("error")
+    return asyncio.run(push(realm, jwt, now_s))
+
+
+def _rotate_words(parser: ArgumentParser) -> None:
+    _folder(parser)
+    parser.add_argument("role")
+    parser.add_argument("--cut", action="store_true", help="what the former key signed is void at once")
+    parser.add_argument("--no-push", action="store_true", help="change the files only; agentbus realm push tells later")
+
+
+def _rotate(arguments: Namespace) -> int:
+    from time import time
+
+    from agentbus.security.realm.folder import RealmFolder
+
+    realm = RealmFolder(arguments.folder)
+    if arguments.role not in realm.public.roles:
+        raise UsageError(f"no role {arguments.role!r}: there is {', '.join(realm.public.roles)}")
+    now_s = int(time())
+    jwt = realm.rotate(arguments.role, now_s, keep=not arguments.cut)
+    told = [] if arguments.no_push else pushed(realm, jwt, now_s)
+    tell(arguments, {"role": arguments.role, "key": realm.public.roles[arguments.role][0], "told": told})
+    return 0

@@ -1,0 +1,1 @@
+"""The enroller: an agent that admits keys to the realm, and renews what it has issued."""

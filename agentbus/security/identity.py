@@ -1,0 +1,138 @@
+"""An identity at work: connects with what it holds, and takes what is newer without losing the link.
+
+`Identity` is what a node is given: ``Node(identity=Identity.load("courier.id"), agents=[...])``. What it holds may
+change meanwhile (`Renewal` asks for it, or `agentbus identity enroll` writes the file anew): the next connection takes
+the newest.
+
+Invariants: the secret key never leaves the `KeyPair`; nothing is said to a server without TLS; what has expired is a
+typed error that says how to go on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from ..errors import ConfigurationError, Unauthorized
+from ..speaking import Speaker
+from ..transports.nats import Endpoint, NatsTransport
+from .credentials import Credentials
+from .renewing import Renewal, RenewalConfig
+from .trust import trusting
+
+MAKERS = ("enroller", "operator")
+"""The roles that make streams."""
+
+
+class Identity:
+    """One node's.
+
+    Args:
+        credentials: what it holds.
+        path: where they are kept, also when they are renewed; None: nowhere.
+        renewal: how they are renewed; None: they are not.
+        clock: seconds since 1970.
+
+    Attributes:
+        credentials: the newest.
+        renewals: how often they were renewed here.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        path: Path | None = None,
+        renewal: RenewalConfig | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.credentials = credentials
+        self.renewals = 0
+        self._path = path
+        self._clock = clock
+        self._transport: NatsTransport | None = None
+        self._renewal = Renewal(self, renewal, clock) if renewal is not None else None
+
+    @classmethod
+    def load(
+        cls, path: Path | str, *, renewal: RenewalConfig | None = None, clock: Callable[[], float] = time.time
+    ) -> Self:
+        """From a file that `agentbus identity enroll` made; it is written anew at each renewal.
+
+        Raises:
+            ConfigurationError: there is none, it can be read by others, or it holds no enrolled identity.
+        """
+        return cls(Credentials.load(path), path=Path(path), renewal=renewal or RenewalConfig(), clock=clock)
+
+    @property
+    def node(self) -> str:
+        """The node's name."""
+        return self.credentials.enrolled.node
+
+    @property
+    def realm(self) -> str:
+        """The realm it is enrolled in."""
+        return self.credentials.realm.realm
+
+    def connection(self, url: str | None = None) -> NatsTransport:
+        """A transport that connects as this identity. Raises `ConfigurationError`: the URL is not one of NATS.
+
+        Args:
+            url: in place of the realm's own.
+        """
+        role = self.credentials.enrolled.role
+        self._transport = NatsTransport(
+            url or self.credentials.realm.url,
+            name=self.node,
+            tls=trusting(self.credentials.realm),
+            inbox_prefix=f"{self.realm}.in.{self.node}",
+            resolve=lambda: self._endpoint(url),
+            restricted=True,
+            makes_streams=role in MAKERS,
+        )
+        return self._transport
+
+    async def take(self, credentials: Credentials, *, timeout_s: float = 5.0) -> None:
+        """Goes on with newer credentials: keeps them, and connects with them before the present link is left.
+
+        Raises:
+            ConfigurationError: they are another node's, or can't be kept.
+            NotConnected, Unauthorized: there is no connection with them; the present one stays.
+        """
+        if credentials.enrolled.node != self.node or credentials.realm.realm != self.realm:
+            raise ConfigurationError(f"what was issued is not for node {self.node!r} of realm {self.realm!r}")
+        self.credentials = credentials
+        self.renewals += 1
+        if self._path is not None:
+            credentials.save(self._path)
+        if self._transport is not None:
+            await self._transport.renew(timeout_s=timeout_s)
+
+    def begin(self, speaker: Speaker) -> None:
+        """Begins to renew what is held before it ends."""
+        if self._renewal is not None:
+            self._renewal.begin(speaker)
+
+    async def end(self) -> None:
+        """Ends renewing."""
+        if self._renewal is not None:
+            await self._renewal.end()
+
+    async def _endpoint(self, url: str | None) -> Endpoint:
+        """What to connect with now. Raises `Unauthorized` when it has expired, `ConfigurationError`."""
+        held = self.credentials
+        if held.enrolled.expires_s <= self._clock() and self._path is not None:
+            held = self.credentials = Credentials.load(self._path)  # it may have been enrolled again meanwhile
+        if held.enrolled.expires_s <= self._clock():
+            raise Unauthorized(
+                f"the identity of node {held.enrolled.node!r} has expired: agentbus identity enroll it again"
+            )
+        return Endpoint(
+            url=url or held.realm.url,
+            jwt=held.jwt,
+            sign=held.pair.sign,
+            tls=trusting(held.realm),
+            tls_first=held.realm.tls_first,
+        )

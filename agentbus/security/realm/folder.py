@@ -1,0 +1,341 @@
+"""A realm's folder, as its operator has it: made by `create`, read by `RealmFolder`.
+
+::
+
+    realm.json            what the realm is: nothing secret
+    offline/              the keys of operator, accounts and authority: for the operator's acts only
+    servers/              what its nats-servers need: accounts.conf, tls/, and a folder for each server
+    enroller/             what an enroller needs: a signing key a role, and the join key
+    joiner.id             the identity that may ask to be enrolled, and nothing else
+
+Invariants: secrets are files of mode 0600 in folders of mode 0700; no key is in a configuration; ``accounts.conf`` and
+``account.jwt`` follow from ``realm.json`` and the keys in ``offline/``, and are written anew by each act.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from ...errors import ConfigurationError
+from ..credentials import Credentials, RealmFile, read_secret, write_secret
+from ..keys import KeyPair, Kind, key_of
+from . import server_files
+from .certificates import authority, check_host, server_certificate
+from .claims import AccountLimits, account_claims, encode, operator_claims, system_user_claims
+from .issuing import LONGEST_S, Wanted, issue
+from .permissions import ROLES, Layout, permissions
+from .server_files import ServerLimits
+
+REALM, ACCOUNT_JWT, JOIN_KEY, JOINER, ENROLLER = "realm.json", "account.jwt", "join.key", "joiner.id", "enroller.id"
+TAKEN = "taken.json"
+JOINER_S = 365 * 86400
+SYSTEM_S = 300
+"""Seconds that the system account's user lives, with which the operator's acts reach the servers."""
+
+_README = """The keys of this realm's operator, of its accounts and of its certificate authority.
+
+Who has them can do everything in the realm. They are needed for the operator's acts only: agentbus identity revoke,
+agentbus realm rotate, agentbus realm push. Move this folder to a medium that is offline, and back for these acts.
+Neither servers nor enrollers nor nodes need it.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RealmState:
+    """What stands in ``realm.json``.
+
+    Attributes:
+        public: what members know.
+        layout: what there is in it.
+        revoked: users, to the second up to which what was issued to them is void.
+        servers: how many; 1: alone, without a resolver that is pushed to.
+        disk_bytes: of its streams.
+    """
+
+    public: RealmFile
+    layout: Layout
+    revoked: Mapping[str, int] = field(default_factory=dict[str, int])
+    servers: int = 1
+    disk_bytes: int = 8 << 30
+
+    def as_json(self) -> dict[str, Any]:
+        """What `of_json` reads."""
+        layout = self.layout
+        return {
+            "realm": self.public.as_json(),
+            "buckets": {name: list(keys) for name, keys in layout.buckets.items()},
+            "jobs": list(layout.jobs),
+            "answers_s": layout.answers_s,
+            "revoked": dict(self.revoked),
+            "servers": self.servers,
+            "disk_bytes": self.disk_bytes,
+        }
+
+    @classmethod
+    def of_json(cls, told: Mapping[str, Any]) -> Self:
+        """The state that `as_json` told of. Raises `ConfigurationError`."""
+        try:
+            public = RealmFile.of_json(told["realm"])
+            return cls(
+                public=public,
+                layout=Layout(
+                    realm=public.realm,
+                    buckets={str(name): tuple(map(str, keys)) for name, keys in told["buckets"].items()},
+                    jobs=tuple(map(str, told["jobs"])),
+                    answers_s=float(told["answers_s"]),
+                ),
+                revoked={str(user): int(at) for user, at in told["revoked"].items()},
+                servers=int(told["servers"]),
+                disk_bytes=int(told["disk_bytes"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ConfigurationError(f"not a realm: {type(error).__name__}: {error}") from None
+
+
+class RealmFolder:
+    """A realm's folder. Raises `ConfigurationError` when there is none.
+
+    Attributes:
+        folder: where.
+        state: what stands in it.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+        self.state = read_state(self.folder)
+
+    @property
+    def public(self) -> RealmFile:
+        """What members know."""
+        return self.state.public
+
+    @property
+    def enroller(self) -> Path:
+        """The folder that an enroller needs."""
+        return self.folder / "enroller"
+
+    @property
+    def joiner(self) -> Path:
+        """The identity that may ask to be enrolled."""
+        return self.folder / JOINER
+
+    def server(self, number: int = 1) -> Path:
+        """The folder of a server, to start it in: ``nats-server -c server.conf``."""
+        return self.folder / "servers" / str(number)
+
+    def offline(self, name: str, kind: Kind) -> KeyPair:
+        """A key of ``offline/``. Raises `ConfigurationError`."""
+        return KeyPair.load(self.folder / "offline" / f"{name}.nk", kind)
+
+    def signing(self, role: str) -> KeyPair:
+        """A role's present signing key. Raises `ConfigurationError`."""
+        return signing_key(self.enroller, role)
+
+    def account_jwt(self, now_s: int) -> str:
+        """The account, as its operator signs it now."""
+        state = self.state
+        allowed = permissions(state.layout)
+        scopes = [(key, role, allowed[role]) for role, keys in state.public.roles.items() for key in keys]
+        limits = AccountLimits(disk_bytes=state.disk_bytes, memory_bytes=256 << 20)
+        claims = account_claims(state.public.account, state.public.realm, limits, scopes, state.revoked)
+        return encode(claims, self.offline("operator", Kind.OPERATOR), now_s)
+
+    def write(self, state: RealmState, now_s: int) -> str:
+        """Keeps a new state, and what follows from it; returns the account's new JWT."""
+        self.state = state
+        operator = self.offline("operator", Kind.OPERATOR)
+        public = state.public
+        jwt = self.account_jwt(now_s)
+        system = account_claims(public.system_account, "SYS", AccountLimits(disk_bytes=0, memory_bytes=0))
+        own = encode(
+            operator_claims(public.operator, f"{public.realm}-operator", public.system_account), operator, now_s
+        )
+        jwts = {public.account: jwt, public.system_account: encode(system, operator, now_s)}
+        text = server_files.accounts(own, public.system_account, jwts, full=state.servers > 1)
+        told = json.dumps(state.as_json(), indent=1) + "\n"
+        write_secret(self.folder / "servers" / server_files.ACCOUNTS, text)
+        for folder in (self.enroller, self.folder):
+            write_secret(folder / REALM, told)
+        write_secret(self.enroller / ACCOUNT_JWT, jwt + "\n")
+        return jwt
+
+    def revoke(self, user: str, now_s: int) -> str:
+        """Makes void what was issued to a user's key until now; returns the account's new JWT."""
+        key_of(user, Kind.USER)
+        return self.write(replace(self.state, revoked={**self.state.revoked, user: now_s}), now_s)
+
+    def rotate(self, role: str, now_s: int, *, keep: bool = True) -> str:
+        """A new signing key for a role; returns the account's new JWT.
+
+        Args:
+            keep: whether what the present key signed stays valid until it expires. If not, its users are cut off.
+        """
+        public = self.public
+        if role not in public.roles:
+            raise ConfigurationError(f"no role {role!r}: there is {', '.join(public.roles)}")
+        self.offline("operator", Kind.OPERATOR)  # before anything is changed
+        fresh = KeyPair.create(Kind.ACCOUNT)
+        keys = (fresh.public, *(public.roles[role][:1] if keep else ()))
+        write_secret(self.enroller / "roles" / f"{role}.nk", fresh.reveal_seed() + "\n")
+        return self.write(replace(self.state, public=replace(public, roles={**public.roles, role: keys})), now_s)
+
+    def system_user(self, now_s: int) -> tuple[KeyPair, str]:
+        """A user of the system account for one act: its key, and its JWT."""
+        pair = KeyPair.create()
+        claims = system_user_claims(pair.public, "operator", now_s + SYSTEM_S)
+        return pair, encode(claims, self.offline("system", Kind.ACCOUNT), now_s)
+
+    def enroll(self, pair: KeyPair, wanted: Wanted, now_s: int, valid_s: int) -> Credentials:
+        """Enrolls a key here, by the role's signing key. The node's name is this key's from now on."""
+        issued = issue(wanted, self.signing(wanted.role), self.public, now_s, valid_s)
+        taken = {node: entry for node, entry in read_taken(self.enroller).items() if entry[1] > now_s}
+        write_taken(self.enroller, {**taken, wanted.node: (wanted.key, now_s + valid_s)})
+        return Credentials(pair=pair, jwt=issued.jwt, enrolment=issued.enrolment, realm=self.public)
+
+
+def read_state(folder: Path) -> RealmState:
+    """What ``realm.json`` in a folder says. Raises `ConfigurationError`."""
+    text = read_secret(folder / REALM, "agentbus realm init makes a realm")
+    try:
+        return RealmState.of_json(json.loads(text))
+    except ValueError as error:
+        raise ConfigurationError(f"{folder / REALM}: {error}") from None
+
+
+def signing_key(enroller: Path, role: str) -> KeyPair:
+    """A role's present signing key, in an enroller's folder. Raises `ConfigurationError`."""
+    return KeyPair.load(enroller / "roles" / f"{role}.nk", Kind.ACCOUNT)
+
+
+def read_taken(enroller: Path) -> dict[str, tuple[bytes, int]]:
+    """Which key has each node's name, and until when; what can't be read is nothing."""
+    with suppress(ConfigurationError, ValueError, KeyError, TypeError, AttributeError):
+        told = json.loads(read_secret(enroller / TAKEN, ""))
+        return {str(node): (b64decode(key), int(until)) for node, (key, until) in told.items()}
+    return {}
+
+
+def write_taken(enroller: Path, taken: Mapping[str, tuple[bytes, int]]) -> None:
+    """Keeps which key has each node's name. Raises `ConfigurationError`."""
+    told = {node: (b64encode(key).decode(), until) for node, (key, until) in taken.items()}
+    write_secret(enroller / TAKEN, json.dumps(told) + "\n")
+
+
+def create(
+    folder: Path | str,
+    layout: Layout,
+    *,
+    now_s: int,
+    hosts: Sequence[str] = ("127.0.0.1",),
+    port: int = 4222,
+    ports: Sequence[int] = (),
+    servers: int = 1,
+    listen: str = "127.0.0.1",
+    limits: ServerLimits | None = None,
+    log: str = "",
+) -> RealmFolder:
+    """Makes a realm.
+
+    Args:
+        folder: which must not hold one.
+        layout: its name, and what there is in it.
+        now_s: seconds since 1970.
+        hosts: how its servers are reached: a name or an address each, or one for all. They stand in the certificate.
+        port: of the first server; the others have the next ones where they share a host.
+        ports: of each server, in place of `port`.
+        servers: 1, or as many as shall be a cluster.
+        listen: the address that servers listen on.
+        limits: of each server.
+        log: the servers' log file, relative to their folder; empty for standard error.
+
+    Raises:
+        ConfigurationError: there is a realm already, or a value that can't be.
+    """
+    folder = Path(folder)
+    if (folder / REALM).exists():
+        raise ConfigurationError(f"{folder} holds a realm already: it is not overwritten")
+    if not 1 <= servers <= 9 or not hosts or len(hosts) not in (1, servers):
+        raise ConfigurationError("a realm has 1 to 9 servers, with one host for all or one for each")
+    for host in hosts:
+        check_host(host)
+    for name in ("", "offline", "servers", "servers/tls", "enroller", "enroller/roles"):
+        (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / name).chmod(0o700)
+    ca = _keys(folder, layout.realm, hosts, now_s)
+    operator, account, system = (
+        KeyPair.load(folder / "offline" / f"{name}.nk", kind)
+        for name, kind in (("operator", Kind.OPERATOR), ("account", Kind.ACCOUNT), ("system", Kind.ACCOUNT))
+    )
+    each = [*hosts] * servers if len(hosts) == 1 else [*hosts]
+    shared = len(hosts) == 1
+    numbers = [*ports] or [port + number if shared else port for number in range(servers)]
+    routes = [number + 2000 for number in numbers] if not ports else [*ports[servers:]] or [p + 2000 for p in ports]
+    public = RealmFile(
+        realm=layout.realm,
+        operator=operator.public,
+        account=account.public,
+        system_account=system.public,
+        roles={role: (signing_key(folder / "enroller", role).public,) for role in ROLES},
+        urls=tuple(f"tls://{_bracketed(host)}:{at}" for host, at in zip(each, numbers, strict=False)),
+        ca=ca,
+    )
+    limits = limits or ServerLimits()
+    for number in range(servers):
+        where = folder / "servers" / str(number + 1)
+        where.mkdir(mode=0o700, exist_ok=True)
+        text = server_files.server(
+            name=f"{layout.realm}-{number + 1}",
+            host=listen,
+            port=numbers[number],
+            limits=limits,
+            cluster=layout.realm if servers > 1 else "",
+            cluster_port=routes[number],
+            routes=[f"{_bracketed(host)}:{at}" for host, at in zip(each, routes, strict=False)],
+            log=log,
+        )
+        write_secret(where / "server.conf", text)
+    state = RealmState(public=public, layout=layout, servers=servers, disk_bytes=limits.disk_bytes)
+    write_secret(folder / REALM, json.dumps(state.as_json(), indent=1) + "\n")
+    made = RealmFolder(folder)
+    made.write(state, now_s)
+    _identities(made, now_s)
+    return made
+
+
+def _keys(folder: Path, realm: str, hosts: Sequence[str], now_s: int) -> str:
+    """Makes all keys and certificates; returns the authority's certificate."""
+    offline = folder / "offline"
+    write_secret(offline / "README", _README)
+    for name, kind in (("operator", Kind.OPERATOR), ("account", Kind.ACCOUNT), ("system", Kind.ACCOUNT)):
+        KeyPair.create(kind).save(offline / f"{name}.nk")
+    for role in ROLES:
+        KeyPair.create(Kind.ACCOUNT).save(folder / "enroller" / "roles" / f"{role}.nk")
+    write_secret(folder / "enroller" / JOIN_KEY, secrets.token_urlsafe(32) + "\n")
+    now = datetime.fromtimestamp(now_s, UTC)
+    ca, ca_key = authority(realm, now)
+    names = list(dict.fromkeys([*hosts, "localhost", "127.0.0.1"]))
+    certificate, key = server_certificate(ca, ca_key, names, now)
+    write_secret(offline / "ca.key", ca_key)
+    for name, text in (("ca.pem", ca), ("server.pem", certificate), ("server.key", key)):
+        write_secret(folder / "servers" / "tls" / name, text)
+    return ca
+
+
+def _identities(realm: RealmFolder, now_s: int) -> None:
+    """The enroller's, and the one that may ask to be enrolled."""
+    for role, path, names in (("joiner", realm.joiner, ()), ("enroller", realm.enroller / ENROLLER, ("enroller",))):
+        pair = KeyPair.create()
+        wanted = Wanted(key=pair.key, node=role, role=role, names=names)
+        realm.enroll(pair, wanted, now_s, min(JOINER_S, LONGEST_S)).save(path)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

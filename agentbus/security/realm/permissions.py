@@ -1,0 +1,169 @@
+"""What each role may publish and subscribe: role -> subject patterns. Pure.
+
+A pattern may hold nats-server's template variables: ``{{name()}}`` is the node's name, ``{{tag(agent)}}`` the name of
+each agent that it may host. JetStream's API is allowed per stream and verb, never ``$JS.API.>``: whoever has that reads
+every stream by a consumer of its own, and purges it.
+
+Invariants: nobody may publish into an inbox (answers go by ``allow_responses``, to who asked) or listen in another's;
+nobody but `operator` and `enroller` may make, change, purge or delete a stream, as a stream's settings can copy another
+stream's messages to where they may be heard.
+
+Reference: NATS documentation, "Authorization", "Scoped signing keys"; docs/wire.md for the subjects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ...errors import ConfigurationError
+from ...subjects import check_name
+
+NODE = "{{name()}}"
+AGENT = "{{tag(agent)}}"
+ANSWERS_S = 120.0
+ENROL_TYPE = "agentbus-wire-v1-EnrolmentRequest"
+"""The type, as it stands in a subject, of a request to be enrolled."""
+ROLES = ("agent", "enroller", "joiner", "observer", "operator")
+
+_READ = ("STREAM.INFO.{s}", "STREAM.MSG.GET.{s}")
+_CONSUME = ("CONSUMER.CREATE.{s}.*", "CONSUMER.INFO.{s}.*", "CONSUMER.MSG.NEXT.{s}.*")
+_MAKE = ("STREAM.CREATE.{s}", "STREAM.UPDATE.{s}")
+_RULE = ("STREAM.PURGE.{s}", "STREAM.DELETE.{s}", "CONSUMER.DELETE.{s}.*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permissions:
+    """What the users of one role may do.
+
+    Attributes:
+        publish, subscribe: patterns. No queue groups: beside a template variable nats-server drops them.
+        deaf: what of `subscribe` is not heard all the same.
+        answers_s: seconds in which a request that came may be answered where it says; 0: no answers.
+        subscriptions: how many a connection may have; -1 for no limit.
+    """
+
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...]
+    deaf: tuple[str, ...] = ()
+    answers_s: float = 0.0
+    subscriptions: int = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """What there is in a realm: its name, and the streams beside those of durable events.
+
+    Attributes:
+        realm: its name.
+        buckets: each bucket's name, to the keys that agents may write: patterns, in which ``{agent}`` is the name of
+            each agent that the node hosts. All agents may read all of them. A lease is such a key.
+        jobs: of sharding (`ShardJob`): all agents work on all of them.
+        answers_s: seconds that a request may be answered in.
+
+    Raises:
+        SubjectError, ConfigurationError: a name or a pattern that is none.
+    """
+
+    realm: str
+    buckets: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"checkpoints": ("{agent}.>",)})
+    jobs: Sequence[str] = ()
+    answers_s: float = ANSWERS_S
+
+    def __post_init__(self) -> None:
+        check_name(self.realm, "realm")
+        for name in (*self.buckets, *self.jobs):
+            check_name(name, "bucket or job")
+        for pattern in (pattern for keys in self.buckets.values() for pattern in keys):
+            for token in pattern.split("."):
+                if token not in ("*", ">", "{agent}"):
+                    check_name(token, "token of a key")
+        if not 0 < self.answers_s <= 86400:
+            raise ConfigurationError(f"answers_s={self.answers_s:g}: seconds above 0, a day at most")
+
+    @property
+    def streams(self) -> dict[str, tuple[str, ...]]:
+        """Every stream of the realm, to what agents may store in it: durable events, dead letters, what of signed
+        durable events was seen, sharding jobs, buckets."""
+        realm = self.realm
+        found: dict[str, tuple[str, ...]] = {
+            f"agentbus_{realm}_{kind}": (f"{realm}.{kind}.>",) for kind in ("log", "dead", "seen")
+        }
+        for job in self.jobs:
+            root = f"{realm}.shard.{job}"
+            found[f"agentbus_{realm}_shard_{job}_in"] = (f"{root}.in.*",)
+            found[f"agentbus_{realm}_shard_{job}_out"] = (f"{root}.out.*", f"{root}.ok.*.*")
+            found[f"KV_{realm}_shard-{job}-leases"] = (f"$KV.{realm}_shard-{job}-leases.>",)
+        for bucket, keys in self.buckets.items():
+            prefix = f"$KV.{realm}_{bucket}."
+            found[f"KV_{realm}_{bucket}"] = tuple(prefix + key.replace("{agent}", AGENT) for key in keys)
+        return found
+
+
+def permissions(layout: Layout) -> dict[str, Permissions]:
+    """Of every role."""
+    realm = layout.realm
+    inbox = f"{realm}.in.{NODE}.>"
+    enrol = f"{realm}.any.{ENROL_TYPE}"
+    present = ("$SRV.>", f"{realm}.why")
+    heard = (f"{realm}.ev.>",)
+    asked = (f"{realm}.to.*.*", f"{realm}.any.*", f"{realm}.all.*", f"{realm}.call.*")
+    answers = layout.answers_s
+    dead, seen = f"agentbus_{realm}_dead", f"agentbus_{realm}_seen"
+    stored = [subject for subjects in layout.streams.values() for subject in subjects]
+    used = [stream for stream in layout.streams if stream not in (dead, seen)]
+    every = [*layout.streams]
+    return {
+        "agent": Permissions(
+            publish=(
+                *heard,
+                *asked,
+                f"{realm}.why",
+                *stored,
+                *_streams(used, _READ, _CONSUME),
+                *_streams([seen], _READ),
+                *_settled(used),
+            ),
+            subscribe=(
+                inbox,
+                *present,
+                *heard,
+                f"{realm}.to.{AGENT}.*",
+                f"{realm}.any.*",
+                f"{realm}.all.*",
+                f"{realm}.call.*",
+            ),
+            deaf=(enrol, f"{realm}.all.{ENROL_TYPE}"),
+            answers_s=answers,
+        ),
+        "observer": Permissions(publish=(enrol, *present), subscribe=(inbox, *present, *heard), answers_s=answers),
+        "joiner": Permissions(publish=(enrol,), subscribe=(inbox, *present), answers_s=1.0, subscriptions=64),
+        "enroller": Permissions(
+            publish=(*heard, *_streams(every, ("STREAM.INFO.{s}",), _MAKE)),
+            subscribe=(inbox, *present, f"{realm}.to.{AGENT}.*", enrol, f"{realm}.all.{ENROL_TYPE}"),
+            answers_s=answers,
+        ),
+        "operator": Permissions(
+            publish=(
+                *heard,
+                *asked,
+                *present,
+                f"{realm}.log.>",
+                f"{realm}.dead.>",
+                *_streams(every, _READ, _CONSUME, _MAKE, _RULE),
+                *_settled(every),
+            ),
+            subscribe=(inbox, *present, *heard, *asked, f"{realm}.log.>", f"{realm}.dead.>"),
+            answers_s=answers,
+        ),
+    }
+
+
+def _streams(streams: Sequence[str], *verbs: Sequence[str]) -> tuple[str, ...]:
+    """JetStream's API, per stream and verb."""
+    return tuple(f"$JS.API.{verb.format(s=stream)}" for stream in streams for group in verbs for verb in group)
+
+
+def _settled(streams: Sequence[str]) -> tuple[str, ...]:
+    """Acknowledgements, and flow control's answers."""
+    return tuple(f"$JS.{kind}.{stream}.>" for stream in streams for kind in ("ACK", "FC"))

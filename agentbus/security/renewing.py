@@ -1,0 +1,181 @@
+"""Asks an enroller: to be enrolled, and to be enrolled anew before it ends.
+
+Invariants: what is taken was issued by one whom the realm knows, for this key and this node; a renewal that fails is
+tried again until what is held has expired, and each failure is logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from ..errors import AgentBusError, ConfigurationError, Unauthorized
+from ..speaking import Speaker
+from .credentials import Credentials
+from .enroller.admission import JOIN_KEY, RENEWAL, join_proof
+from .enroller.codec import EnrolmentGrant, decode_grant, encode_request, encode_wish
+from .enroller.model import NONCE_BYTES, Wish
+from .enrolling import verified_enrolment
+from .keys import KeyPair
+from .realm.claims import decode
+from .realm.issuing import Wanted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalConfig:
+    """When to ask anew.
+
+    Attributes:
+        at: the part of the validity after which it is asked.
+        jitter: the part of the validity by which it is asked earlier, at random, so that a fleet does not ask at once.
+        retry_s: seconds between two attempts at first; doubled each time, up to a tenth of the validity.
+        timeout_s: seconds of an attempt.
+        valid_s: seconds of validity to ask for; 0: what the enroller gives.
+
+    Raises:
+        ConfigurationError: out of range.
+    """
+
+    at: float = 2 / 3
+    jitter: float = 0.1
+    retry_s: float = 1.0
+    timeout_s: float = 5.0
+    valid_s: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.jitter < self.at < 1 or self.retry_s <= 0 or self.timeout_s <= 0 or self.valid_s < 0:
+            raise ConfigurationError("a renewal comes at a part of the validity between 0 and 1, its jitter below it")
+
+
+class Holder(Protocol):
+    """Who holds credentials."""
+
+    credentials: Credentials
+
+    async def take(self, credentials: Credentials, *, timeout_s: float = 5.0) -> None:
+        """Goes on with newer ones."""
+        ...
+
+
+async def join(
+    speaker: Speaker,
+    joiner: Credentials,
+    pair: KeyPair,
+    wanted: Wanted,
+    join_key: str,
+    now_s: float,
+    *,
+    valid_s: int = 0,
+) -> Credentials:
+    """Asks, by a node that is connected as the realm's joiner, to enroll a key.
+
+    Raises:
+        Refused: the enroller does not admit it; the text says why.
+        Unauthorized: what was answered is not by this realm.
+        NoResponders, DeadlineExceeded: no enroller answers.
+    """
+    wish = _wish(wanted, joiner.realm.realm, now_s, valid_s)
+    request = encode_request(wish, pair, JOIN_KEY, join_proof(join_key, encode_wish(wish)))
+    return _granted(await speaker.request(request, EnrolmentGrant), pair, joiner, wanted, now_s)
+
+
+async def renewed(
+    speaker: Speaker, held: Credentials, now_s: float, *, fresh: KeyPair | None = None, valid_s: int = 0,
+    timeout_s: float = 5.0,
+) -> Credentials:  # fmt: skip
+    """Asks to be enrolled anew; with a `fresh` key in place of the present one if there is one. Raises as `join`."""
+    enrolled = held.enrolled
+    pair = fresh or held.pair
+    wanted = Wanted(key=pair.key, node=enrolled.node, role=enrolled.role, names=enrolled.names)
+    wish = _wish(wanted, enrolled.realm, now_s, valid_s)
+    request = encode_request(wish, pair, RENEWAL, held.enrolment, held.pair if fresh is not None else None)
+    grant = await speaker.request(request, EnrolmentGrant, timeout_s=timeout_s)
+    return _granted(grant, pair, held, wanted, now_s)
+
+
+def _wish(wanted: Wanted, realm: str, now_s: float, valid_s: int) -> Wish:
+    return Wish(wanted=wanted, realm=realm, asked_s=int(now_s), valid_s=valid_s, nonce=os.urandom(NONCE_BYTES))
+
+
+def _granted(message: EnrolmentGrant, pair: KeyPair, held: Credentials, wanted: Wanted, now_s: float) -> Credentials:
+    """What was issued, if it is what was asked for, by who may issue it. Raises `Unauthorized`."""
+    issued, realm = decode_grant(message)
+    known = held.realm
+    if (realm.realm, realm.operator, realm.account) != (known.realm, known.operator, known.account):
+        raise Unauthorized("the enroller answers for another realm, or another operator")
+    claims = decode(issued.jwt)
+    enrolled = verified_enrolment(issued.enrolment, realm.issuers, realm.realm, now_s)
+    same = (enrolled.key, enrolled.node, enrolled.role) == (wanted.key, wanted.node, wanted.role)
+    if not same or claims["sub"] != pair.public or claims["iss"] not in realm.roles[wanted.role]:
+        raise Unauthorized("what the enroller issued is not what was asked for")
+    return Credentials(pair=pair, jwt=issued.jwt, enrolment=issued.enrolment, realm=realm)
+
+
+class Renewal:
+    """Renews what a holder holds, for as long as its node runs.
+
+    Args:
+        holder: whose.
+        config: when.
+        clock: seconds since 1970.
+    """
+
+    def __init__(self, holder: Holder, config: RenewalConfig, clock: Callable[[], float]) -> None:
+        self._holder = holder
+        self._config = config
+        self._clock = clock
+        self._rng = random.Random()
+        self._task: asyncio.Task[None] | None = None
+        self._log = structlog.stdlib.get_logger("agentbus.identity")
+
+    def begin(self, speaker: Speaker) -> None:
+        """Begins."""
+        if self._task is None:
+            name = f"{self._holder.credentials.enrolled.node}: renewal"
+            self._task = asyncio.get_running_loop().create_task(self._run(speaker), name=name)
+
+    async def end(self) -> None:
+        """Ends."""
+        task, self._task = self._task, None
+        while task is not None and not task.done():
+            task.cancel()  # more than once: on Python 3.11 `asyncio.wait_for`, in nats-py, can swallow a cancellation
+            await asyncio.wait((task,), timeout=0.05)
+
+    def due_s(self) -> float:
+        """When to ask, seconds since 1970."""
+        enrolled = self._holder.credentials.enrolled
+        validity = enrolled.expires_s - enrolled.issued_s
+        return enrolled.issued_s + validity * (self._config.at - self._rng.uniform(0.0, self._config.jitter))
+
+    async def _run(self, speaker: Speaker) -> None:
+        while True:
+            await asyncio.sleep(max(0.0, self.due_s() - self._clock()))
+            await self._renew(speaker)
+
+    async def _renew(self, speaker: Speaker) -> None:
+        """Asks until it is answered. What has expired is asked for no more often than each tenth of its validity."""
+        config = self._config
+        enrolled = self._holder.credentials.enrolled
+        longest = max(config.retry_s, (enrolled.expires_s - enrolled.issued_s) / 10)
+        pause = config.retry_s
+        while True:
+            held = self._holder.credentials
+            left_s = held.enrolled.expires_s - self._clock()
+            log = self._log.bind(node=held.enrolled.node, realm=held.realm.realm, left_s=round(left_s, 1))
+            try:
+                fresh = await renewed(speaker, held, self._clock(), valid_s=config.valid_s, timeout_s=config.timeout_s)
+                await self._holder.take(fresh, timeout_s=config.timeout_s)
+                log.info("identity renewed", until_s=fresh.enrolled.expires_s)
+                return
+            except AgentBusError as error:
+                log.warning("identity not renewed", why=str(error), error=type(error).__name__)
+            except Exception as error:
+                log.error("renewing raised", error=type(error).__name__, exc_info=error)
+            await asyncio.sleep(self._rng.uniform(pause / 2, pause))
+            pause = min(2 * pause, longest)

@@ -1,0 +1,50 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Optional as _Optional
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class EnrolmentRequest(_message.Message):
+    __slots__ = ("wish", "signature", "admission", "proof", "former_signature")
+    WISH_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    ADMISSION_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
+    FORMER_SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    wish: bytes
+    signature: bytes
+    admission: str
+    proof: bytes
+    former_signature: bytes
+    def __init__(self, wish: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., admission: _Optional[str] = ..., proof: _Optional[bytes] = ..., former_signature: _Optional[bytes] = ...) -> None: ...
+
+class EnrolmentWish(_message.Message):
+    __slots__ = ("key", "realm", "node", "names", "role", "asked_s", "valid_s", "nonce")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    REALM_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    ASKED_S_FIELD_NUMBER: _ClassVar[int]
+    VALID_S_FIELD_NUMBER: _ClassVar[int]
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    key: bytes
+    realm: str
+    node: str
+    names: _containers.RepeatedScalarFieldContainer[str]
+    role: str
+    asked_s: int
+    valid_s: int
+    nonce: bytes
+    def __init__(self, key: _Optional[bytes] = ..., realm: _Optional[str] = ..., node: _Optional[str] = ..., names: _Optional[_Iterable[str]] = ..., role: _Optional[str] = ..., asked_s: _Optional[int] = ..., valid_s: _Optional[int] = ..., nonce: _Optional[bytes] = ...) -> None: ...
+
+class EnrolmentGrant(_message.Message):
+    __slots__ = ("jwt", "enrolment", "realm")
+    JWT_FIELD_NUMBER: _ClassVar[int]
+    ENROLMENT_FIELD_NUMBER: _ClassVar[int]
+    REALM_FIELD_NUMBER: _ClassVar[int]
+    jwt: str
+    enrolment: bytes
+    realm: str
+    def __init__(self, jwt: _Optional[str] = ..., enrolment: _Optional[bytes] = ..., realm: _Optional[str] = ...) -> None: ...
