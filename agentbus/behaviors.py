@@ -28,6 +28,7 @@ from .specs import (
     Overflow,
     PolicySpec,
     RpcSpec,
+    Unsigned,
 )
 from .subjects import ALL, check_name, check_topic
 
@@ -81,6 +82,7 @@ def on(
     backoff: Backoff | None = None,
     middleware: tuple[Middleware, ...] = (),
     rate: Rate | None = None,
+    unsigned: Unsigned = "refuse",
 ) -> Callable[[Hear[A, T]], Hear[A, T]]:
     """Marks a method that hears events: ``async def name(self, message, ctx)``.
 
@@ -99,6 +101,8 @@ def on(
         backoff: when a failed durable event is tried again.
         middleware: wrapped round this handler.
         rate: what each sender may send to it at most; in place of the node's `Limits.per_sender`.
+        unsigned: on a node whose frames are signed, ``"allow"`` also what foreign clients send, whom nobody vouches
+            for; `Context.sender` is empty then.
 
     Raises:
         DefinitionError: anything that cannot work.
@@ -126,6 +130,7 @@ def on(
                     check_name(value, label)
         except SubjectError as error:
             raise DefinitionError(f"@on at {where}: {error}") from None
+        _check_unsigned(where, "on", unsigned)
         _check_counts(where, "on", concurrency=concurrency, mailbox=mailbox, max_deliver=max_deliver)
         _check_positive(where, "on", ack_wait_s=ack_wait_s)
         spec = OnSpec(
@@ -136,6 +141,7 @@ def on(
             overflow=policy,
             middleware=tuple(middleware),
             rate=rate,
+            unsigned=unsigned,
             topic=topic,
             queue=queue,
             durable=durable,
@@ -158,6 +164,7 @@ def rpc(
     overflow: Literal["reject", "drop_oldest"] = "reject",
     middleware: tuple[Middleware, ...] = (),
     rate: Rate | None = None,
+    unsigned: Unsigned = "refuse",
     approval: str = "",
 ) -> Callable[[Answer[A, Q, R]], Rpc[Q, R]]:
     """Marks a method that answers requests: ``async def name(self, request, ctx) -> Reply``.
@@ -170,6 +177,8 @@ def rpc(
         overflow: ``"reject"`` the new one, or ``"drop_oldest"``: the one that waited longest gets `Busy`.
         middleware: wrapped round this handler.
         rate: what each sender may send to it at most; in place of the node's `Limits.per_sender`.
+        unsigned: on a node whose frames are signed, ``"allow"`` also what foreign clients send, whom nobody vouches
+            for; `Context.sender` is empty then.
         approval: a name, ``"payments"`` say: each request waits until a person who may approve that has said yes. The
             node has to host `agentbus.security.approvals.Approvals`.
 
@@ -185,6 +194,7 @@ def rpc(
         _check_type(reply, f"@rpc at {where}")
         if overflow not in ("reject", "drop_oldest"):
             raise DefinitionError(f"@rpc at {where}: overflow={overflow!r}: use 'reject' or 'drop_oldest'")
+        _check_unsigned(where, "rpc", unsigned)
         _check_counts(where, "rpc", concurrency=concurrency, mailbox=mailbox)
         if approval:
             _check_approval(where, approval)
@@ -197,6 +207,7 @@ def rpc(
             overflow=overflow,
             middleware=tuple(middleware),
             rate=rate,
+            unsigned=unsigned,
             approval=approval,
         )
         return Rpc(function, spec, request, reply)
@@ -318,6 +329,11 @@ def _check_type(kind: object, where: str) -> None:
             f"{where}: {kind!r} is not a protobuf message class: give a class generated from a .proto file "
             "(`agentbus proto FOLDER` makes them)"
         )
+
+
+def _check_unsigned(where: str, decorator: str, unsigned: object) -> None:
+    if unsigned not in ("refuse", "allow"):
+        raise DefinitionError(f"@{decorator} at {where}: unsigned={unsigned!r}: use 'refuse' or 'allow'")
 
 
 def _check_approval(where: str, approval: object) -> None:

@@ -274,6 +274,7 @@ class Bidder:
         )
         order = Inbound(job, inbound.subject, inbound.reply, inbound.received_s)
         order.engagement = engagement
+        order.opened = inbound.opened
         until_s = inbound.received_s + deadlines[0] / 1000 if deadlines else known.expires_s
         won = Won(key, order, engagement, known.cost, known.weight, until_s)
         if self._awards == known.awards or not self._busy():

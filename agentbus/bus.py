@@ -29,7 +29,7 @@ from .inbound import JSON_CONTENT, Inbound, Listener, foreign_error, foreign_hea
 from .limits import Limits, Watcher
 from .messages import PLAIN, SEALED, Frame, decode_frame, encode_frame, to_failure, to_json
 from .subjects import Subjects
-from .transport import Denial, FrameGuard, Headers, Subscription, Transport
+from .transport import Denial, FrameGuard, Headers, Opened, Subscription, Transport
 
 MAX_HOPS = 64
 """Messages that cause one another beyond that many are taken for a loop."""
@@ -98,7 +98,7 @@ class Bus:
         self.counters = BusCounters()
         self.inbox = f"{subjects.realm}.in.{node}.{epoch:x}"
         self.clock_us = clock_us
-        self._guard = guard
+        self.guard = guard
         self._sealed_takers: tuple[Callable[[str, Frame], None], ...] = ()
         self._replies: OrderedDict[str, str] | None = None
         self._on_malformed = on_malformed
@@ -110,7 +110,9 @@ class Bus:
         self._inbox_subscription: Subscription | None = None
 
     def open(self) -> None:
-        """Begins to hear replies."""
+        """Begins to hear replies. Raises `ConfigurationError` when its guard is not for this node."""
+        if self.guard is not None:
+            self.guard.begin(self.transport, realm=self.subjects.realm, node=self.node, clock_us=self.clock_us)
         self._inbox_subscription = self.transport.subscribe(self.subjects.inbox(self.node), self._on_reply)
 
     def close(self) -> None:
@@ -120,6 +122,8 @@ class Bus:
             self._inbox_subscription.unsubscribe()
         self.calls.close(Closed("the node was closed while waiting for an answer"))
         self.deadlines.close()
+        if self.guard is not None:
+            self.guard.end()
 
     def answer_where_asked(self) -> None:
         """Answers go to the reply subject of the asker's newest request, not to its inbox at large: a broker that knows
@@ -180,23 +184,27 @@ class Bus:
         try:
             subject = lane.subject
             where = subject if self._replies is None else self._replies.get(subject, subject)
-            self.transport.send(where, self.seal(subject, frame), reply)
+            self.transport.send(where, self.seal(subject, frame, reply), reply)
         except AgentBusError as error:
             self.counters.lost += count - len(calls)
+            if isinstance(error, Unauthorized):
+                self._on_malformed(lane.subject, error)
             for call in calls:
                 call.fail(error)
             return
         self.counters.frames_sent += 1
         self.counters.messages_sent += count
 
-    def seal(self, subject: str, frame: Frame) -> bytes:
-        """The frame's bytes as they travel."""
+    def seal(self, subject: str, frame: Frame, reply: str = "", *, durable: bool = False) -> bytes:
+        """The frame's bytes as they travel. Raises `Unauthorized` when the guard refuses its sender."""
         for take in self._sealed_takers:
             take(subject, frame)
         body = encode_frame(frame)
-        if self._guard is None:
+        if self.guard is None:
             return PLAIN + body
-        return SEALED + self._guard.seal(subject, body)
+        return SEALED + self.guard.seal(
+            body, subject=subject, reply=reply, source=frame.source, epoch=frame.epoch, durable=durable
+        )
 
     def hand_sealed_to(self, take: Callable[[str, Frame], None]) -> Callable[[], None]:
         """Hands on each frame as it is sealed, with its subject, until what it returns is called. `take` must neither
@@ -218,32 +226,46 @@ class Bus:
             queue: the queue group, if any.
         """
 
+        ear = f"{subject} {queue}"
+
         def receive(subject: str, body: bytes, reply: str, headers: Headers | None) -> None:
-            inbound = self.decode(subject, body, reply, headers, type_name)
+            inbound = self.decode(subject, body, reply, headers, type_name, ear)
             if inbound is not None:
                 listener(inbound)
 
         return self.transport.subscribe(subject, receive, queue)
 
     def decode(
-        self, subject: str, body: bytes, reply: str, headers: Headers | None, type_name: str = ""
+        self,
+        subject: str,
+        body: bytes,
+        reply: str,
+        headers: Headers | None,
+        type_name: str = "",
+        ear: str = "",
+        *,
+        durable: bool = False,
     ) -> Inbound | None:
-        """What came in, opened; None, counted, told and answered, when it is not of the protocol."""
+        """What came in, opened; None, counted, told and answered, when it is not of the protocol.
+
+        What is sealed and refused is not answered: it may be somebody's copy of a request that another is answering,
+        and an answer would end that.
+        """
         self.counters.frames_received += 1
         try:
             if body[:1] != b"\x00":
                 return Inbound.foreign_of(subject, body, reply, headers, type_name, self.loop.time())
-            frame = self._open(subject, body)
+            frame, opened = self._open(subject, body, reply, ear, durable)
             if type_name and frame.type != type_name:
                 raise SchemaMismatch(f"a {frame.type} on a subject of {type_name}")
             inbound = Inbound(frame, subject, reply, self.loop.time())
+            inbound.opened = opened
             if reply and self._replies is not None:
                 self._asked(inbound.inbox, reply, self._replies)
             return inbound
         except (SchemaMismatch, Unauthorized) as error:
-            self.counters.malformed += 1
-            self._on_malformed(subject, error)
-            if reply:
+            self.refuse(subject, error)
+            if reply and (self.guard is None or body[:2] != SEALED):
                 self.answer_foreign(reply, None, error)
             return None
 
@@ -253,16 +275,28 @@ class Bus:
         if len(replies) > ASKERS:
             replies.popitem(last=False)
 
-    def _open(self, subject: str, body: bytes) -> Frame:
-        start = body[:2]
+    def refuse(self, subject: str, error: AgentBusError) -> None:
+        """Counts and tells what came in and is not let in."""
+        self.counters.malformed += 1
+        self._on_malformed(subject, error)
+
+    def _open(self, subject: str, body: bytes, reply: str, ear: str, durable: bool) -> tuple[Frame, Opened | None]:
+        start, guard = body[:2], self.guard
         if start == PLAIN:
-            if self._guard is not None:
+            if guard is not None:
                 raise Unauthorized(f"a frame on {subject!r} is not sealed, and this node accepts only sealed ones")
-            return decode_frame(body[2:])
+            return decode_frame(body[2:]), None
         if start == SEALED:
-            if self._guard is None:
+            if guard is None:
                 raise Unauthorized(f"a sealed frame on {subject!r}, and this node has no identity to open it with")
-            return decode_frame(self._guard.open(subject, body[2:]))
+            inner, opened = guard.open(body[2:], subject=subject, reply=reply, ear=ear, durable=durable)
+            frame = decode_frame(inner)
+            if (frame.source, frame.epoch) != (opened.source, opened.epoch):
+                raise Unauthorized(f"a frame on {subject!r} by {opened.source!r} says that it is by {frame.source!r}")
+            for name in frame.sources and set(frame.sources):
+                if name != opened.source and not opened.speaks_as(name):
+                    raise Unauthorized(f"answers on {subject!r} by {opened.source!r} say that they are by {name!r}")
+            return frame, opened
         raise SchemaMismatch(f"a frame of version {body[1:2].hex() or 'none'}: this node speaks {PLAIN[1:].hex()}")
 
     def _on_reply(self, subject: str, body: bytes, reply: str, headers: Headers | None) -> None:
@@ -270,10 +304,11 @@ class Bus:
             if subject != self.inbox and not subject.startswith(f"{self.inbox}_"):
                 return  # it answers an earlier life of this node, whose numbers were others
             try:
-                self.calls.answered(self._open(self.inbox, body))
+                frame, _ = self._open(self.inbox, body, reply, "", False)
+                if self.calls.answered(frame):
+                    raise Unauthorized(f"{frame.source!r} answered what another was asked")
             except (SchemaMismatch, Unauthorized) as error:
-                self.counters.malformed += 1
-                self._on_malformed(subject, error)
+                self.refuse(subject, error)
             return
         prefix, first, count = ("", "", "")
         parts = subject.rsplit("_", 2)
@@ -288,7 +323,9 @@ class Bus:
             self.calls.failed(int(first), int(count), foreign_error(headers) or Unauthorized("the broker refused it"))
             return
         error = foreign_error(headers)
-        if error is not None:
+        if self.guard is not None and (call := self.calls.get(int(first))) is not None and not call.plain:
+            self.refuse(subject, Unauthorized(f"an answer that is not signed: {error or 'plain bytes'}"))
+        elif error is not None:
             self.calls.failed(int(first), int(count), error)
         elif (call := self.calls.get(int(first))) is not None:
             call.answer("", "", body)

@@ -40,15 +40,22 @@ class Replies(list[Reply[R]], Generic[R]):
 
 
 class Call:
-    """A request that waits for one answer, its bytes and their type."""
+    """A request that waits for one answer, its bytes and their type.
 
-    __slots__ = ("future", "sequence", "timeout_s", "what")
+    Attributes:
+        of: whose answer counts; empty for anybody's.
+        plain: whether it was asked in plain protobuf.
+    """
+
+    __slots__ = ("future", "of", "plain", "sequence", "timeout_s", "what")
 
     def __init__(self, future: asyncio.Future[tuple[str, bytes]], what: str, timeout_s: float) -> None:
         self.future = future
         self.what = what
         self.timeout_s = timeout_s
         self.sequence = -1
+        self.of = ""
+        self.plain = False
 
     def answer(self, kind: str, source: str, payload: bytes) -> None:
         """The answer has come: bytes of type `kind`."""
@@ -150,14 +157,21 @@ class Calls:
         """The call has ended."""
         self._open.pop(call.sequence, None)
 
-    def answered(self, frame: Frame) -> None:
-        """A frame of replies has come; answers to nothing, late ones for example, are ignored."""
+    def answered(self, frame: Frame) -> int:
+        """A frame of replies has come; answers to nothing, late ones for example, are ignored. Returns how many were
+        to what another was asked, and so are ignored, too."""
+        strangers = 0
         calls = self._open
         kind, sources = frame.type, frame.sources or repeat(frame.source)
         for sequence, source, payload in zip(frame.answers, sources, frame.payloads, strict=False):
             call = calls.get(sequence)
-            if call is not None:
+            if call is None:
+                continue
+            if call.of and call.of != source:
+                strangers += 1
+            else:
                 call.answer(kind, source, payload)
+        return strangers
 
     def get(self, sequence: int) -> Call | None:
         """The open call of that number."""

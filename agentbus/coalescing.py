@@ -35,6 +35,7 @@ class Lane:
         source: who sends them.
         hops: how many messages caused one another before them.
         max_payload: bytes that the wire takes; a frame never grows beyond it.
+        sealing: bytes that sealing adds, at most.
     """
 
     __slots__ = (
@@ -54,13 +55,19 @@ class Lane:
     )
 
     def __init__(
-        self, subject: str, type_name: str, source: str, hops: int, max_payload: int = 2 * FRAME_BYTES
+        self,
+        subject: str,
+        type_name: str,
+        source: str,
+        hops: int,
+        max_payload: int = 2 * FRAME_BYTES,
+        sealing: int = 0,
     ) -> None:
         self.subject = subject
         self.type_name = type_name
         self.source = source
         self.hops = hops
-        self.overhead = len(type_name) + len(source) + HEAD_BYTES
+        self.overhead = len(type_name) + len(source) + HEAD_BYTES + sealing
         self.limit = max(1, min(FRAME_BYTES, max_payload - self.overhead))
         self.clear()
 

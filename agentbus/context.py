@@ -62,17 +62,26 @@ class Surroundings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Which delivery of a durable event this is.
+    """How a message came: which delivery of a durable event this is, and, where frames are signed, its place among
+    those of its sender to its subject.
 
     Attributes:
-        attempt: 1 for the first.
+        attempt: 1 for the first, and for live messages.
         last: whether a failure now leads to the dead letters.
-        sequence: the event's number in its stream.
+        sequence: the event's number in its stream; 0 for live messages.
+        number: of the frame that it came in among the frames of this sender, in this life of it, to this subject, from
+            1; 0 where frames are not signed.
+        skipped: live frames just before it that had not come when it did: a gap. In a queue group they are most
+            often those that other members got.
+        late: whether a later live frame had come before it: an inversion.
     """
 
     attempt: int
     last: bool
     sequence: int
+    number: int = 0
+    skipped: int = 0
+    late: bool = False
 
 
 class Context(Speaker):
@@ -157,9 +166,18 @@ class Context(Speaker):
 
     @property
     def delivery(self) -> Delivery | None:
-        """Which attempt at a durable event this is; None for live messages."""
-        job = self._inbound.job if self._inbound else None
-        return Delivery(job.attempt, job.attempt >= self._max_deliver, job.sequence) if job else None
+        """Which attempt at a durable event this is, or the place of a signed message among its sender's; None for
+        messages that are neither, and outside a message."""
+        inbound = self._inbound
+        if inbound is None or (inbound.job is None and inbound.opened is None):
+            return None
+        job, opened = inbound.job, inbound.opened
+        attempt, last, sequence = (
+            (job.attempt, job.attempt >= self._max_deliver, job.sequence) if job else (1, False, 0)
+        )
+        if opened is None:
+            return Delivery(attempt, last, sequence)
+        return Delivery(attempt, last, sequence, opened.number, opened.skipped, opened.late)
 
     @property
     def contract(self) -> Contract | None:

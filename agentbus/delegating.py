@@ -382,6 +382,7 @@ class _Result(Call):
         self, delegation: Delegation[Any], future: asyncio.Future[Any], bidder: str, what: str, timeout_s: float
     ) -> None:
         super().__init__(future, what, timeout_s)
+        self.of = bidder
         self._delegation = delegation
         self._bidder = bidder
 

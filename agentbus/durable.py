@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 
 from .context import Context
-from .errors import AgentBusError, HandlerFailed, SchemaMismatch, StorageFailed
+from .errors import AgentBusError, HandlerFailed, SchemaMismatch, StorageFailed, Unauthorized
 from .inbound import Inbound
 from .middleware import Handler
 from .specs import OnSpec
@@ -43,6 +43,11 @@ class DurableWorker(Worker):
             self._watch()
         self._held[inbound] = None
         super().offer(inbound)
+
+    def refuse_unsigned(self, inbound: Inbound) -> None:
+        self._held.pop(inbound, None)
+        self.counters.refused += 1
+        self.give_up_unread(inbound, Unauthorized(f"{self.host.name}.{self.spec.name} takes only what is signed"))
 
     def expire(self) -> None:
         """Tells the stream that what is held is being worked on; called by the node's deadlines."""

@@ -11,7 +11,7 @@
     |   `-- AgentNotFound           no such agent, module or type
     |-- ConnectionFailed          between this node and its broker
     |   |-- NotConnected            no link now; publishing and asking fail at once        retry
-    |   |-- Unauthorized            the broker refused the credentials or a permission
+    |   |-- Unauthorized            credentials, a permission or a signature was refused
     |   |-- ServerFailed            the embedded server could not be started
     |   `-- StorageFailed           a durable message was not stored, or nobody knows      retry
     |       `-- Conflict              compare and set: another write came first
@@ -90,7 +90,8 @@ class NotConnected(ConnectionFailed):
 
 
 class Unauthorized(ConnectionFailed):
-    """The broker refused the credentials, or a permission is missing."""
+    """The broker refused the credentials or a permission; or a node's guard refused what is not signed, not in time,
+    not new, or in a name that its signer may not use."""
 
     code = 401
 

@@ -13,7 +13,7 @@ from .contracts import Engagement
 from .errors import AgentBusError, DeadlineExceeded, HandlerFailed, NoResponders, revive
 from .messages import Failure, Frame
 from .subjects import type_name as name_of_token
-from .transport import Headers, Job
+from .transport import Headers, Job, Opened
 
 JSON_CONTENT = "application/json"
 SERVICE_ERROR = "Nats-Service-Error"
@@ -36,9 +36,10 @@ class Inbound:
         foreign: how a foreign client spelled it; empty for a frame of our own.
         job: the durable delivery it came in, if it did.
         engagement: the contract by which it came, if it did.
+        opened: what the node's guard knows of it, if it has one.
     """
 
-    __slots__ = ("_inbox", "_read", "engagement", "foreign", "frame", "job", "received_s", "reply", "subject")
+    __slots__ = ("_inbox", "_read", "engagement", "foreign", "frame", "job", "opened", "received_s", "reply", "subject")
 
     def __init__(
         self, frame: Frame, subject: str, reply: str, received_s: float, foreign: Foreign = "", job: Job | None = None
@@ -50,6 +51,7 @@ class Inbound:
         self.foreign: Foreign = foreign
         self.job = job
         self.engagement: Engagement | None = None
+        self.opened: Opened | None = None
         self._inbox = ""
         self._read: list[Any] | None = None
 

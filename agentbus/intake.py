@@ -10,7 +10,7 @@ from typing import Protocol
 
 from .bidding import Bidder, Bidding
 from .durable import DurableWorker
-from .errors import Refused, SchemaMismatch
+from .errors import AgentBusError, Refused, SchemaMismatch, Unauthorized
 from .inbound import Inbound, Listener
 from .limits import Buckets, Rate
 from .messages import full_name
@@ -132,7 +132,7 @@ class Intake:
         name = full_name(spec.type)
 
         def receive(job: Job) -> None:
-            inbound = bus.decode(job.subject, job.body, "", job.headers, name)
+            inbound = bus.decode(job.subject, job.body, "", job.headers, name, durable=True)
             if inbound is None or len(inbound.frame.payloads) != 1:
                 error = SchemaMismatch(f"not one {name} in a frame")
                 broken = Inbound.foreign_of(job.subject, job.body, "", None, name, bus.loop.time())
@@ -140,7 +140,21 @@ class Intake:
                 worker.give_up_unread(broken, error)
                 return
             inbound.job = job
-            worker.offer(inbound)
+            if inbound.opened is None or bus.guard is None:
+                worker.offer(inbound)
+                return
+
+            def claimed(claim: Job, error: AgentBusError | None) -> None:
+                inbound.job = claim
+                if error is None:
+                    worker.offer(inbound)
+                elif isinstance(error, Unauthorized):
+                    bus.refuse(job.subject, error)
+                    job.discard()
+                else:
+                    job.retry(spec.backoff.max_s)
+
+            bus.guard.claim(consumer.name, inbound.opened, job, claimed)
 
         consumer = ConsumerSpec(
             stream=self._realm.streams.log,

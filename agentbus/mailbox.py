@@ -120,4 +120,6 @@ def part(inbound: Inbound, places: range) -> Inbound:
         frame.traces[cut],
         frame.answers[cut],
     )
-    return Inbound(piece, inbound.subject, inbound.reply, inbound.received_s, inbound.foreign, inbound.job)
+    cut_off = Inbound(piece, inbound.subject, inbound.reply, inbound.received_s, inbound.foreign, inbound.job)
+    cut_off.opened = inbound.opened
+    return cut_off

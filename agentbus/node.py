@@ -71,7 +71,7 @@ class Node(Speaker):
         transport: a wire of your own, in place of `url`; the node connects and closes it.
         durable: the limits of the realm's streams of durable events.
         middleware: wrapped round every handler, outside the behavior's own.
-        guard: seals and opens frames.
+        guard: seals and opens frames (`agentbus.security.Guard`); it is for a node of a `name`.
         limits: what one sender may have of a behavior: a rate, a fair share of the mailbox. By default none, and with
             a guard `Limits()`.
         peers: who is alive; by default what an agent here knows that is a `PeerProvider` (`membership`), else this
@@ -302,6 +302,7 @@ class Node(Speaker):
 
         Raises:
             AgentExists: an agent of that name is on this node.
+            Unauthorized: the node's guard may not speak as it.
             ConfigurationError: a behavior of it needs a person's approval, and nobody here asks for that.
             AgentStopped: it could not start.
         """
@@ -312,6 +313,8 @@ class Node(Speaker):
         if self._state != "running":
             raise Closed(f"node {self.name!r} is not running: start it, with `async with`, before adding agents")
         name = check_name(name or default_name(type(agent)), "agent")
+        if self._guard is not None:
+            self._guard.vouch(name)
         if name in self.cells:
             raise AgentExists(f"node {self.name!r} hosts an agent {name!r} already: give this one another name=")
         if is_hosted(agent):

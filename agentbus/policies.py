@@ -378,6 +378,7 @@ def _policy(
             overflow=spec.overflow,
             middleware=spec.middleware,
             rate=spec.rate,
+            unsigned=spec.unsigned,
             reply=spec.reply,
             approval=spec.approval,
             weight=weight,

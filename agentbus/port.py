@@ -58,16 +58,18 @@ class Route(Generic[R]):
         alone: each goes in a frame of its own.
         reply, reply_name: the type of the answers.
         what: for errors.
+        to: the one agent that is asked; empty for any.
     """
 
-    __slots__ = ("alone", "lane", "reply", "reply_name", "what")
+    __slots__ = ("alone", "lane", "reply", "reply_name", "to", "what")
 
-    def __init__(self, lane: Lane, alone: bool, reply: type[R], reply_name: str, what: str) -> None:
+    def __init__(self, lane: Lane, alone: bool, reply: type[R], reply_name: str, what: str, to: str = "") -> None:
         self.lane = lane
         self.alone = alone
         self.reply = reply
         self.reply_name = reply_name
         self.what = what
+        self.to = to
 
 
 class Port:
@@ -95,7 +97,8 @@ class Port:
         """Publishes an event. Returns whether the wire is congested: then `writable` is to be awaited.
 
         Raises:
-            NotConnected, PayloadTooLarge, HopLimitExceeded, SubjectError.
+            NotConnected, PayloadTooLarge, HopLimitExceeded, SubjectError; Unauthorized: its node's identity does not
+                cover it.
         """
         lane = self._events.get((message.__class__, topic, hops))
         if lane is None:
@@ -157,24 +160,34 @@ class Port:
         first = bus.take_numbers(1)
         frame, _ = lane.take(bus.epoch, first, bus.clock_us())
         identity = MessageId(self.source, bus.epoch, first)
-        return await bus.transport.store(
-            subject,
-            bus.seal(subject, frame),
-            message_id=str(identity),
-            timeout_s=max(0.0, deadline_s - bus.loop.time()),
+        body = bus.seal(subject, frame, durable=True)
+        stored = await bus.transport.store(
+            subject, body, message_id=str(identity), timeout_s=max(0.0, deadline_s - bus.loop.time())
         )
+        if stored.duplicate and bus.guard is not None:
+            await self._check_stored(subject, body, stored)
+        return stored
+
+    async def _check_stored(self, subject: str, body: bytes, stored: Stored) -> None:
+        """Raises `StorageFailed` when what is taken for an earlier attempt of ours is another's message."""
+        kept = await self.bus.transport.after(stored.stream, subject, stored.sequence - 1)
+        if kept is None or (kept.sequence, kept.body) != (stored.sequence, body):
+            raise StorageFailed(f"{subject}: somebody has stored another message under this one's id: publish it again")
 
     # -- requests --------------------------------------------------------------------------------------------------
 
-    def route(self, subject: str, message: Message, reply: type[R], hops: int, *, alone: bool) -> Route[R]:
+    def route(
+        self, subject: str, message: Message, reply: type[R], hops: int, *, alone: bool, to: str = ""
+    ) -> Route[R]:
         """Where requests of a type go, and what is to come back.
 
         Args:
             alone: each in a frame of its own, as queue groups want it.
+            to: the one agent whose answers count; empty for anybody's.
         """
         name = full_name(message)
         lane = self.lane(f"{subject}?", name, hops, subject)
-        return Route(lane, alone, reply, full_name(reply), f"{name} to {subject!r}")
+        return Route(lane, alone, reply, full_name(reply), f"{name} to {subject!r}", to)
 
     async def request(self, route: Route[R], message: Message, timeout_s: float, trace: str) -> R:
         """Asks one agent and returns its answer.
@@ -187,6 +200,7 @@ class Port:
         if timeout_s <= 0:
             raise DeadlineExceeded(f"{route.what}: the caller's deadline has passed")
         call = Call(bus.loop.create_future(), route.what, timeout_s)
+        call.of = route.to
         bucket = bus.deadlines.add(call, bus.loop.time() + timeout_s)
         try:
             self.ask(route, message, call, timeout_s, trace)
@@ -200,6 +214,7 @@ class Port:
         """Like `request`, in plain protobuf, to an agent that knows nothing of frames."""
         bus = self.bus
         call = Call(bus.loop.create_future(), f"{full_name(message)} to {subject!r}", timeout_s)
+        call.plain = True
         bucket = bus.deadlines.add(call, bus.loop.time() + timeout_s)
         try:
             sequence = bus.take_numbers(1)
@@ -317,7 +332,9 @@ class Port:
         return lane
 
     def _new_lane(self, subject: str, type_name: str, hops: int) -> Lane:
-        return Lane(subject, type_name, self.source, hops, self.bus.transport.max_payload)
+        guard = self.bus.guard
+        sealing = guard.overhead if guard else 0
+        return Lane(subject, type_name, self.source, hops, self.bus.transport.max_payload, sealing)
 
     def _check(self, lane: Lane, payload: bytes, *, live: bool = True) -> None:
         transport = self.bus.transport
@@ -325,6 +342,8 @@ class Port:
             if isinstance(transport, Refusing) and (refusal := transport.refusal) is not None:
                 raise refusal
             raise NotConnected(f"no link to {transport.url}: try again when the node is connected")
+        if self.bus.guard is not None:
+            self.bus.guard.vouch(self.source)
         if lane.hops > self.bus.max_hops:
             raise HopLimitExceeded(
                 f"{lane.type_name}: {lane.hops} messages caused one another, the limit is {self.bus.max_hops}: "

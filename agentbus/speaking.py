@@ -185,7 +185,7 @@ class Speaker(ABC):
         if len(port.routes) >= MAX_LANES:
             port.routes.clear()
         route = port.routes[message.__class__, kind, to, hops] = port.route(
-            where, message, kind, hops, alone=to is None
+            where, message, kind, hops, alone=to is None, to=to or ""
         )
         return route
 

@@ -20,6 +20,7 @@ Q = TypeVar("Q", bound=Message)
 R = TypeVar("R", bound=Message)
 
 Overflow = Literal["reject", "drop_oldest", "block"]
+Unsigned = Literal["refuse", "allow"]
 MAILBOX = 65536
 """Messages that a behavior's mailbox holds unless it says otherwise: one read of a socket brings thousands."""
 
@@ -49,6 +50,7 @@ class Spec:
         overflow: what happens to one more.
         middleware: wrapped round the handler, the first outermost.
         rate: what each sender may send to it; None: what the node's limits say.
+        unsigned: what happens to what no agent has signed, on a node whose frames are signed.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Spec:
     overflow: Overflow = "reject"
     middleware: tuple[Middleware, ...] = ()
     rate: Rate | None = None
+    unsigned: Unsigned = "refuse"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

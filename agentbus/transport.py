@@ -28,8 +28,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from .errors import AgentBusError
 from .stored import (
     MAX_BATCH,
     ConsumerSpec,
@@ -48,9 +49,11 @@ __all__ = [
     "Consumption",
     "Denial",
     "Headers",
+    "FrameGuard",
     "Job",
     "LinkState",
     "LinkWatcher",
+    "Opened",
     "Receiver",
     "Stored",
     "StoredMessage",
@@ -331,15 +334,68 @@ class Transport(Protocol):
         ...
 
 
+def _as_nobody_else(name: str) -> bool:
+    return False
+
+
+class Opened(NamedTuple):
+    """What a guard knows of a frame that it let in.
+
+    Attributes:
+        source, epoch: who has signed it, and in which life of its node.
+        number: its number among the frames of this sender, epoch and subject, from 1.
+        skipped: live frames just before it that had not come when it did.
+        late: whether a later live one had come before.
+        key: the public key that signed it.
+        speaks_as: whether who signed it may speak in a name: a frame of answers may hold those of several agents.
+    """
+
+    source: str
+    epoch: int
+    number: int
+    skipped: int = 0
+    late: bool = False
+    key: bytes = b""
+    speaks_as: Callable[[str], bool] = _as_nobody_else
+
+
 class FrameGuard(Protocol):
     """What protects frames on the wire: signs, encrypts, or both. Implemented by an identity."""
 
-    def seal(self, subject: str, body: bytes) -> bytes:
-        """The bytes to send in place of `body`."""
+    @property
+    def overhead(self) -> int:
+        """Bytes that sealing adds to a frame at most."""
         ...
 
-    def open(self, subject: str, sealed: bytes) -> bytes:
-        """The `body` that was sealed for `subject`. Raises `Unauthorized` when it can't be trusted."""
+    def begin(self, transport: Transport, *, realm: str, node: str, clock_us: Callable[[], int]) -> None:
+        """A node begins to hear. Raises `ConfigurationError` when the guard is not for it."""
+        ...
+
+    def end(self) -> None:
+        """The node has ended."""
+        ...
+
+    def vouch(self, name: str) -> None:
+        """Raises `Unauthorized` when the node may not speak in that name now."""
+        ...
+
+    def seal(self, body: bytes, *, subject: str, reply: str, source: str, epoch: int, durable: bool) -> bytes:
+        """The bytes to send in place of `body`. Raises `Unauthorized` as `vouch`."""
+        ...
+
+    def open(self, sealed: bytes, *, subject: str, reply: str, ear: str, durable: bool) -> tuple[bytes, Opened]:
+        """The `body` that was sealed for `subject`, and who has sealed it. Raises `Unauthorized` when it can't be
+        trusted.
+
+        Args:
+            ear: who hears it: one frame may come to a node once for each.
+            durable: whether it comes from the log; then whether it is new is judged by `claim`.
+        """
+        ...
+
+    def claim(self, consumer: str, opened: Opened, job: Job, then: Callable[[Job, AgentBusError | None], None]) -> None:
+        """Judges whether a durable frame is new to a consumer, or delivered again. `then` is told, later, in the order
+        of the calls: the job to be worked on; or what is wrong, `Unauthorized` for what must never be handled."""
         ...
 
 

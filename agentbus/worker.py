@@ -18,7 +18,7 @@ from typing import Protocol, cast
 from google.protobuf.message import DecodeError, Message
 
 from .context import Context, Surroundings
-from .errors import AgentBusError, SchemaMismatch
+from .errors import AgentBusError, SchemaMismatch, Unauthorized
 from .inbound import Inbound
 from .limits import FLOOD, Bucket, Buckets, Limits
 from .mailbox import Mailbox, part
@@ -149,6 +149,9 @@ class Worker(ABC):
             if admitted is None:
                 return
             inbound = admitted
+        if inbound.foreign and self.spec.unsigned == "refuse" and self.host.port.bus.guard is not None:
+            self.refuse_unsigned(inbound)
+            return
         if self.host.ended:
             count = len(inbound.frame.payloads)
             self.counters.received += count
@@ -165,6 +168,14 @@ class Worker(ABC):
                 self.reject(old, places, f"its mailbox of {self.spec.mailbox} is full")
         if len(self.tasks) < self.spec.concurrency:
             self.resume()
+
+    def refuse_unsigned(self, inbound: Inbound) -> None:
+        """Refuses what nobody has signed; tells who asked."""
+        error = Unauthorized(f"{self.host.name}.{self.spec.name} takes only what is signed")
+        self.counters.received += 1
+        self.counters.refused += 1
+        self.host.port.bus.refuse(inbound.subject, error)
+        answer(self.host, inbound, 0, error)
 
     @property
     def queued(self) -> int:

@@ -29,8 +29,10 @@ from rich.table import Table
 from agentbus import Agent, Context, Peer, PeerId, cooperative
 from agentbus.blackboard import Blackboard, Seat, local
 from agentbus.blackboard.codec import BoardStatusRequest
+from agentbus.errors import AgentBusError
 from agentbus.messages import full_name
 from agentbus.testing import Simulation
+from agentbus.transport import FrameGuard, Job, Opened, Transport
 from examples.bench.v1.bench_pb2 import Answer, Question
 
 from .table import number
@@ -73,22 +75,41 @@ class Everyone:
         return None
 
 
-class Scales:
-    """A guard that changes nothing and weighs what is sent."""
+class Scales(FrameGuard):
+    """A guard of all nodes that trusts everybody, and weighs what is sent."""
 
     def __init__(self) -> None:
         self.frames = 0
         self.bytes = 0
 
-    def seal(self, subject: str, body: bytes) -> bytes:
+    @property
+    def overhead(self) -> int:
+        """The sender and its epoch."""
+        return 100
+
+    def begin(self, transport: Transport, *, realm: str, node: str, clock_us: Callable[[], int]) -> None:
+        """Of any node."""
+
+    def end(self) -> None:
+        """Nothing to end."""
+
+    def vouch(self, name: str) -> None:
+        """Anybody may speak."""
+
+    def claim(self, consumer: str, opened: Opened, job: Job, then: Callable[[Job, AgentBusError | None], None]) -> None:
+        """All is new."""
+        then(job, None)
+
+    def seal(self, body: bytes, *, subject: str, reply: str, source: str, epoch: int, durable: bool) -> bytes:
         """Weighs."""
         self.frames += 1
         self.bytes += len(body)
-        return body
+        return f"{source}|{epoch}|".encode() + body
 
-    def open(self, subject: str, sealed: bytes) -> bytes:
-        """Nothing to open."""
-        return sealed
+    def open(self, sealed: bytes, *, subject: str, reply: str, ear: str, durable: bool) -> tuple[bytes, Opened]:
+        """As it says of itself."""
+        source, epoch, body = sealed.split(b"|", 2)
+        return body, Opened(source.decode(), int(epoch), 1)
 
 
 class Team:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
 from google.protobuf.wrappers_pb2 import BytesValue, Int64Value, StringValue
 
 from agentbus.bus import Bus
-from agentbus.coalescing import FRAME_BYTES
+from agentbus.coalescing import FRAME_BYTES, Lane
 from agentbus.errors import (
     AgentBusError,
     Closed,
@@ -28,7 +28,7 @@ from agentbus.inbound import Inbound
 from agentbus.messages import PLAIN, SEALED, Frame, decode_frame, encode_frame, full_name, to_failure
 from agentbus.port import MAX_LANES, Port
 from agentbus.subjects import Subjects
-from agentbus.transport import FrameGuard, Transport
+from agentbus.transport import FrameGuard, Opened, Transport
 from agentbus.transports.memory import MemoryBroker, MemoryTransport
 from examples.climate.v1.climate_pb2 import Alarm, Reading, TargetReply, TargetRequest
 
@@ -289,15 +289,8 @@ async def test_an_answer_to_an_earlier_life_of_the_node_answers_nothing() -> Non
 
 
 async def test_what_can_not_be_opened_is_told_to_every_request_of_its_frame() -> None:
-    class Suspicious(FrameGuard):
-        def seal(self, subject: str, body: bytes) -> bytes:
-            return body
-
-        def open(self, subject: str, sealed: bytes) -> bytes:
-            return sealed
-
     broker = MemoryBroker()
-    async with side(broker, "a") as a, side(broker, "b", guard=Suspicious()) as b:
+    async with side(broker, "a") as a, side(broker, "b", guard=Mirror()) as b:
         b.hear(ASK)
         await b.transport.flush()
         results = await asyncio.gather(*(a.ask() for _ in range(20)), return_exceptions=True)
@@ -467,17 +460,32 @@ async def test_nonsense_in_the_inbox_answers_nothing_and_breaks_nothing(subject:
         assert (await asking).celsius == 21.0
 
 
-class Mirror:
-    """A guard that turns bytes round and signs with the subject."""
+class Mirror(FrameGuard):
+    """A guard that turns bytes round and signs with the subject, and who speaks."""
 
-    def seal(self, subject: str, body: bytes) -> bytes:
-        return subject.encode() + b"|" + body[::-1]
+    overhead = 100
 
-    def open(self, subject: str, sealed: bytes) -> bytes:
-        signer, _, body = sealed.partition(b"|")
-        if signer != subject.encode():
-            raise Unauthorized(f"sealed for {signer!r}")
-        return body[::-1]
+    def __init__(self) -> None:
+        self.life: list[str] = []
+
+    def begin(self, transport: Transport, *, realm: str, node: str, clock_us: Callable[[], int]) -> None:
+        self.life.append(f"{realm}.{node}")
+
+    def end(self) -> None:
+        self.life.append("end")
+
+    def vouch(self, name: str) -> None:
+        if name.endswith("mallory"):
+            raise Unauthorized(f"not {name}")
+
+    def seal(self, body: bytes, *, subject: str, reply: str, source: str, epoch: int, durable: bool) -> bytes:
+        return f"{subject}|{reply}|{source}|{epoch}|{durable}|".encode() + body[::-1]
+
+    def open(self, sealed: bytes, *, subject: str, reply: str, ear: str, durable: bool) -> tuple[bytes, Opened]:
+        to, back, source, epoch, kind, body = sealed.split(b"|", 5)
+        if (to.decode(), back.decode(), kind.decode()) != (subject, reply, str(durable)):
+            raise Unauthorized(f"sealed for {to!r}")
+        return body[::-1], Opened(source.decode(), int(epoch), 1)
 
 
 async def test_a_guard_seals_all_that_goes_and_opens_all_that_comes() -> None:
@@ -500,11 +508,57 @@ async def test_a_node_with_a_guard_takes_nothing_unsealed_or_sealed_for_another_
         heard = b.hear("city.ev.>")
         await b.transport.flush()
         a.transport.send("city.ev.x", framed(Reading()))
-        a.transport.send("city.ev.x", SEALED + Mirror().seal("city.ev.y", framed(Reading())[2:]))
+        for subject, source in (("city.ev.y", "somebody"), ("city.ev.x", "another")):
+            body = framed(Reading())[2:]
+            sealed = Mirror().seal(body, subject=subject, reply="", source=source, epoch=1, durable=False)
+            a.transport.send("city.ev.x", SEALED + sealed)
         await a.transport.flush()
-        await until(lambda: len(b.malformed) == 2)
+        await until(lambda: len(b.malformed) == 3)
         assert heard == []
         assert all(isinstance(error, Unauthorized) for _, error in b.malformed)
+
+
+async def test_a_guard_lives_as_long_as_its_bus_and_is_asked_before_anything_goes() -> None:
+    guard = Mirror()
+    async with side(MemoryBroker(), "a", guard=guard) as a:
+        assert guard.life == ["city.a"]
+        mallory = Port(a.bus, "mallory", a.ensure)
+        with pytest.raises(Unauthorized, match="not mallory"):
+            mallory.post(Reading(), "", 0, "")
+        assert a.bus.counters.frames_sent == 0
+        assert a.port.lane("x", "y", 0).overhead == Lane("x", "y", a.port.source, 0).overhead + Mirror.overhead
+    assert guard.life == ["city.a", "end"]
+
+
+async def test_with_a_guard_no_plain_answer_ends_a_call_that_was_asked_in_a_frame() -> None:
+    broker = MemoryBroker()
+    async with side(broker, "a", guard=Mirror()) as a, side(broker, "b", guard=Mirror()) as b:
+        heard = b.hear(ASK)
+        await b.transport.flush()
+        asking = asyncio.create_task(a.ask())
+        await until(lambda: heard)
+        b.transport.send(heard[0].reply, TargetReply(celsius=-1).SerializeToString())
+        b.transport.send(heard[0].reply, b"", "", {"Nats-Service-Error": "no", "Nats-Service-Error-Code": "500"})
+        await until(lambda: len(a.malformed) == 2)
+        assert not asking.done()
+        b.port.reply(heard[0].inbox, heard[0].frame.sequence, TargetReply(celsius=21), 1)
+        assert (await asking).celsius == 21.0
+
+
+async def test_what_one_was_asked_another_does_not_answer() -> None:
+    broker = MemoryBroker()
+    async with side(broker, "a") as a, side(broker, "b") as b:
+        heard = b.hear(ASK)
+        await b.transport.flush()
+        route = a.port.route(ASK, TargetRequest(), TargetReply, 0, alone=False, to="agent-on-b")
+        asking = asyncio.create_task(a.port.request(route, TargetRequest(), 2.0, ""))
+        await until(lambda: heard)
+        inbox, number = heard[0].inbox, heard[0].frame.sequence
+        Port(b.bus, "another", b.ensure).reply(inbox, number, TargetReply(celsius=-1), 1)
+        await until(lambda: a.malformed)
+        assert not asking.done()
+        b.port.reply(inbox, number, TargetReply(celsius=21), 1)
+        assert (await asking).celsius == 21.0
 
 
 async def test_plain_requests_are_answered_by_who_knows_nothing_of_frames() -> None:

@@ -1,0 +1,273 @@
+"""Claims, kept: in a small stream of the realm's, by compare and set, so that all nodes of a durable consumer, and
+their later lives, judge by the same.
+
+Deliveries of one consumer are judged in the order in which they came, those that have come meanwhile together: one
+write for each of their streams. They are handed on when it has been acknowledged, so what was handled has always been
+claimed. Completions are written with the next claim, or after a while: one that is lost leaves a claim open, which
+lets a redelivery pass, and no copy.
+
+Whoever may write to the stream can make durable events pass again, or block them: its subjects, ``{realm}.seen.>``, are
+for the nodes that consume.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+from hashlib import sha256
+from typing import NamedTuple
+
+from ..errors import AgentBusError, Conflict, StorageFailed
+from ..transport import Headers, Job, StreamLimits, StreamSpec, Transport
+from .claims import Claim, Claims
+
+BATCH = 1024
+"""Deliveries that are judged together."""
+CACHED = 1024
+"""Streams whose claims are remembered beside what is kept."""
+ATTEMPTS = 64
+"""Writes of others that may come before one's own."""
+MAX_BYTES = 64 << 20
+"""What the stream may hold: some hundred bytes a stream; above it nothing new is claimed."""
+REST_S = 1.0
+"""Without a delivery for so long, completions are written by themselves, seconds."""
+
+
+class Delivery(NamedTuple):
+    """A delivery that waits to be judged. `stream`: the name of its stream among the consumer's."""
+
+    stream: str
+    number: int
+    job: Job
+    then: Callable[[Claim | AgentBusError], None]
+
+
+class _Kept:
+    """What is known of one stream: its claims, at which revision, and completions that are not written yet."""
+
+    __slots__ = ("claims", "completed", "revision")
+
+    def __init__(self) -> None:
+        self.claims: Claims | None = None
+        self.revision = 0
+        self.completed: list[tuple[int, int]] = []
+
+
+class _Line:
+    """What waits at one consumer: deliveries to be judged, and streams with completions to be written."""
+
+    __slots__ = ("deliveries", "streams", "task", "wake")
+
+    def __init__(self) -> None:
+        self.deliveries: list[Delivery] = []
+        self.streams: OrderedDict[str, _Kept] = OrderedDict()
+        self.task: asyncio.Task[None] | None = None
+        self.wake = asyncio.Event()
+
+    def kept(self, stream: str) -> _Kept:
+        """What is known of a stream; too many are forgotten, but those that have something to be written."""
+        kept = self.streams.get(stream)
+        if kept is None:
+            kept = self.streams[stream] = _Kept()
+            if len(self.streams) > CACHED:
+                for name, oldest in list(self.streams.items())[:BATCH]:
+                    if oldest is not kept and not oldest.completed:
+                        del self.streams[name]
+        self.streams.move_to_end(stream)
+        return kept
+
+    def unwritten(self) -> list[str]:
+        """The streams that have something to be written."""
+        return [stream for stream, kept in self.streams.items() if kept.completed]
+
+
+class Positions:
+    """The claims of one realm, as one node sees them.
+
+    Args:
+        transport: the wire.
+        realm: the realm's name.
+        age_s: seconds after which what was not written again is dropped.
+        writer: a name that nobody else writes under.
+        replicas: copies in a cluster.
+        timeout_s: seconds that a read or a write may take.
+    """
+
+    def __init__(
+        self, transport: Transport, realm: str, *, age_s: float, writer: str, replicas: int, timeout_s: float = 5.0
+    ) -> None:
+        self._transport = transport
+        self._stream = f"agentbus_{realm}_seen"
+        self._prefix = f"{realm}.seen"
+        self._limits = StreamLimits(max_bytes=MAX_BYTES, max_age_s=age_s, replicas=replicas)
+        self._writer = writer
+        self._timeout_s = timeout_s
+        self._writes = 0
+        self._ready = asyncio.Lock()
+        self._made = False
+        self._lines: dict[str, _Line] = {}
+        self._closed = False
+
+    def judge(self, consumer: str, delivery: Delivery) -> None:
+        """Judges a delivery; `Delivery.then` is told, in the order of the deliveries, from the event loop."""
+        line = self._lines.get(consumer)
+        if line is None:
+            line = self._lines[consumer] = _Line()
+        line.deliveries.append(delivery)
+        self._go_on(consumer, line)
+
+    def complete(self, consumer: str, stream: str, number: int, place: int) -> None:
+        """A claimed frame is not to be delivered any more."""
+        line = self._lines[consumer]
+        kept = line.kept(stream)
+        kept.completed.append((number, place))
+        if line.task is None:
+            self._go_on(consumer, line)
+
+    def close(self) -> None:
+        """Ends. What waits is not told anything: it will be delivered again."""
+        self._closed = True
+        for line in self._lines.values():
+            if line.task is not None:
+                line.task.cancel()
+
+    def _go_on(self, consumer: str, line: _Line) -> None:
+        line.wake.set()
+        if line.task is None and not self._closed:
+            line.task = asyncio.get_running_loop().create_task(self._run(consumer, line), name=f"judge {consumer}")
+
+    async def _run(self, consumer: str, line: _Line) -> None:
+        try:
+            while line.deliveries or line.unwritten():
+                if line.deliveries:
+                    await self._judge(consumer, line)
+                    continue
+                line.wake.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(REST_S):
+                        await line.wake.wait()
+                        continue
+                for stream in line.unwritten()[:BATCH]:
+                    await self._commit(consumer, stream, line.kept(stream), [])
+        finally:
+            line.task = None
+
+    async def _judge(self, consumer: str, line: _Line) -> None:
+        """Judges what waits, and tells."""
+        batch = line.deliveries[:BATCH]
+        del line.deliveries[:BATCH]
+        streams: dict[str, list[Delivery]] = {}
+        for delivery in batch:
+            streams.setdefault(delivery.stream, []).append(delivery)
+        judged = await asyncio.gather(
+            *(self._commit(consumer, stream, line.kept(stream), part) for stream, part in streams.items())
+        )
+        verdicts = dict(zip(streams, judged, strict=True))
+        for delivery in batch:
+            verdict = verdicts[delivery.stream]
+            delivery.then(verdict if isinstance(verdict, AgentBusError) else verdict.pop(0))
+
+    async def _commit(
+        self, consumer: str, stream: str, kept: _Kept, deliveries: list[Delivery]
+    ) -> list[Claim] | AgentBusError:
+        """Claims what can be claimed, and returns what each delivery is; or why it can't be said."""
+        try:
+            await self._ensure()
+            for _ in range(ATTEMPTS):
+                try:
+                    return await self._attempt(f"{self._prefix}.{consumer}.{stream}", kept, deliveries)
+                except Conflict:
+                    continue  # another has written: look again
+            return StorageFailed(f"{consumer}: others always wrote first")
+        except AgentBusError as failure:
+            return failure
+
+    async def _attempt(self, subject: str, kept: _Kept, deliveries: list[Delivery]) -> list[Claim]:
+        claims, kept.claims = kept.claims, None  # until a write is acknowledged, nobody knows what is kept
+        if claims is None:
+            message = await self._transport.last(self._stream, subject, timeout_s=self._timeout_s)
+            claims = Claims.from_bytes(message.body if message else b"")
+            kept.revision = message.sequence if message else 0
+        completed = kept.completed[:]
+        for number, place in completed:
+            claims.complete(number, place)
+        found = [claims.claim(delivery.number, delivery.job.sequence) for delivery in deliveries]
+        if Claim.FIRST in found or (completed and not deliveries):
+            self._writes += 1
+            stored = await self._transport.store(
+                subject,
+                claims.to_bytes(),
+                message_id=f"seen:{self._writer}:{self._writes}",
+                expected=kept.revision,
+                timeout_s=self._timeout_s,
+            )
+            kept.revision = stored.sequence
+            del kept.completed[: len(completed)]
+        kept.claims = claims
+        return found
+
+    async def _ensure(self) -> None:
+        if self._made:
+            return
+        async with self._ready:
+            if not self._made:
+                spec = StreamSpec(
+                    name=self._stream,
+                    subjects=(f"{self._prefix}.>",),
+                    limits=self._limits,
+                    per_subject=1,
+                    refuse_when_full=True,
+                )
+                await self._transport.ensure_stream(spec, timeout_s=self._timeout_s)
+                self._made = True
+
+
+def stream_name(key: bytes, epoch: int, source: str, subject: str) -> str:
+    """The name of a stream among a consumer's: a token."""
+    return sha256(b"\0".join((key.hex().encode(), b"%d" % epoch, source.encode(), subject.encode()))).hexdigest()[:40]
+
+
+class ClaimedJob:
+    """A job that tells when it is settled for good. See `agentbus.transport.Job`."""
+
+    __slots__ = ("_done", "_job")
+
+    def __init__(self, job: Job, done: Callable[[], None]) -> None:
+        self._job = job
+        self._done = done
+
+    @property
+    def subject(self) -> str:
+        return self._job.subject
+
+    @property
+    def body(self) -> bytes:
+        return self._job.body
+
+    @property
+    def headers(self) -> Headers | None:
+        return self._job.headers
+
+    @property
+    def sequence(self) -> int:
+        return self._job.sequence
+
+    @property
+    def attempt(self) -> int:
+        return self._job.attempt
+
+    def ack(self) -> None:
+        self._job.ack()
+        self._done()
+
+    def retry(self, delay_s: float = 0.0) -> None:
+        self._job.retry(delay_s)
+
+    def discard(self) -> None:
+        self._job.discard()
+        self._done()
+
+    def progress(self) -> None:
+        self._job.progress()

@@ -1,0 +1,148 @@
+"""Claims, kept: by whoever judges, in order, whatever others write meanwhile, and in bounded memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from agentbus.errors import AgentBusError, StorageFailed
+from agentbus.security import positions as module
+from agentbus.security.claims import Claim, Claims
+from agentbus.security.positions import Delivery, Positions, stream_name
+from agentbus.transport import Headers, Transport
+from agentbus.transports import open_transport
+from tests.waiting import until
+
+
+class Place:
+    """A job of which only its place counts."""
+
+    subject, body, attempt = "city.log.x", b"", 1
+    headers: Headers | None = None
+
+    def __init__(self, sequence: int) -> None:
+        self.sequence = sequence
+
+    def ack(self) -> None: ...
+    def retry(self, delay_s: float = 0.0) -> None: ...
+    def discard(self) -> None: ...
+    def progress(self) -> None: ...
+
+
+class Desk:
+    """One node's positions, and what they said."""
+
+    def __init__(self, transport: Transport, writer: str) -> None:
+        self.transport = transport
+        self.positions = Positions(transport, "city", age_s=3600.0, writer=writer, replicas=1)
+        self.said: list[tuple[str, int, int, Claim | AgentBusError]] = []
+
+    def deliver(self, number: int, place: int, stream: str = "s") -> None:
+        def then(verdict: Claim | AgentBusError) -> None:
+            self.said.append((stream, number, place, verdict))
+
+        self.positions.judge("c", Delivery(stream, number, Place(place), then))
+
+    async def verdict(self, number: int, place: int, stream: str = "s") -> Claim | AgentBusError:
+        before = len(self.said)
+        self.deliver(number, place, stream)
+        await until(lambda: len(self.said) > before)
+        return self.said[-1][3]
+
+    async def kept(self, stream: str = "s") -> Claims:
+        message = await self.transport.last("agentbus_city_seen", f"city.seen.c.{stream}")
+        return Claims.from_bytes(message.body if message else b"")
+
+
+@asynccontextmanager
+async def desks(url: str) -> AsyncIterator[tuple[Desk, Desk]]:
+    links = [open_transport(url, name=name) for name in ("one", "two")]
+    for link in links:
+        await link.connect()
+    both = Desk(links[0], "one"), Desk(links[1], "two")
+    try:
+        yield both
+    finally:
+        for desk in both:
+            desk.positions.close()
+        for link in links:
+            await link.close()
+
+
+async def test_a_claim_is_known_to_all_nodes_and_written_before_it_is_told(url: str) -> None:
+    async with desks(url) as (one, two):
+        assert await one.verdict(1, 10) is Claim.FIRST
+        assert (await one.kept()).open == {1: 10}
+        assert await two.verdict(1, 11) is Claim.COPY
+        assert await two.verdict(1, 10) is Claim.AGAIN
+        assert await two.verdict(2, 12) is Claim.FIRST
+        assert await one.verdict(2, 13) is Claim.COPY, "what the other wrote meanwhile is read"
+        one.positions.complete("c", "s", 1, 10)
+        assert await one.verdict(3, 14) is Claim.FIRST
+        assert (await one.kept()).open == {2: 12, 3: 14}
+        assert await two.verdict(4, 15) is Claim.FIRST
+        assert await two.verdict(1, 10) is Claim.DONE
+
+
+async def test_deliveries_are_told_in_their_order_whatever_their_streams(url: str) -> None:
+    async with desks(url) as (one, two):
+        for number in range(1, 200):
+            one.deliver(number, number, f"s{number % 7}")
+            two.deliver(number, 1000 + number, f"s{number % 7}")
+        await until(lambda: len(one.said) == len(two.said) == 199)
+        for desk in (one, two):
+            assert [number for _, number, _, _ in desk.said] == list(range(1, 200))
+        firsts = [{said[1] for said in desk.said if said[3] is Claim.FIRST} for desk in (one, two)]
+        assert not firsts[0] & firsts[1]
+        assert firsts[0] | firsts[1] == set(range(1, 200))
+
+
+async def test_completions_are_written_after_a_while_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REST_S", 0.01)
+    async with desks("memory://positions") as (one, two):
+        await one.verdict(1, 10)
+        one.positions.complete("c", "s", 1, 10)
+        while (await one.kept()).open:  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.005)
+        assert await two.verdict(1, 10) is Claim.DONE
+
+
+async def test_what_is_remembered_is_bounded_and_what_is_unwritten_is_not_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "CACHED", 4)
+    monkeypatch.setattr(module, "REST_S", 1000.0)
+    async with desks("memory://positions") as (one, _):
+        for number in range(1, 30):
+            await one.verdict(1, number, f"s{number}")
+        line = one.positions._lines["c"]
+        assert len(line.streams) <= 5
+        for number in range(1, 10):
+            one.positions.complete("c", f"s{number}", 1, number)
+        for number in range(1, 30):
+            await one.verdict(2, 100 + number, f"s{number}")
+        assert len(line.streams) <= 15
+        assert (await one.kept("s9")).open == {2: 109}
+        assert (await one.kept("s10")).open == {1: 10, 2: 110}
+
+
+async def test_what_is_kept_and_can_not_be_read_is_never_taken_for_nothing(url: str) -> None:
+    async with desks(url) as (one, _):
+        await one.verdict(1, 10)
+        await one.transport.store("city.seen.c.t", b"nonsense", message_id="x")
+        assert isinstance(await one.verdict(1, 10, "t"), StorageFailed)
+
+
+def test_streams_of_all_that_differs_have_names_of_their_own() -> None:
+    names = {
+        stream_name(key, epoch, source, subject)
+        for key in (b"a" * 32, b"b" * 32)
+        for epoch in (1, 11)
+        for source in ("hall", "1")
+        for subject in ("city.log.x", "hall.city.log.x")
+    }
+    assert len(names) == 16
+    assert all(name.isalnum() for name in names)
