@@ -6,7 +6,7 @@ from typing import Protocol
 
 from .errors import ConfigurationError
 from .speaking import Speaker
-from .transport import Transport
+from .transport import FrameGuard, Transport
 
 
 class NodeIdentity(Protocol):
@@ -20,6 +20,11 @@ class NodeIdentity(Protocol):
     @property
     def realm(self) -> str:
         """The realm it is enrolled in."""
+        ...
+
+    @property
+    def guard(self) -> FrameGuard:
+        """What signs the node's frames, and lets in only what was signed."""
         ...
 
     def connection(self, url: str | None) -> Transport:

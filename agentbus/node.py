@@ -125,8 +125,8 @@ class Node(Speaker):
         self._clock = clock
         self._agents = agents
         self._limits = durable or StreamLimits()
-        self._guard = guard
-        self._sender_limits = limits or (Limits() if guard is not None else None)
+        self._guard = guard or (identity.guard if identity is not None else None)
+        self._sender_limits = limits or (Limits() if self._guard is not None else None)
         self._max_hops = max_hops
         self._drain_s = drain_s
         self._log: FilteringBoundLogger | None = None

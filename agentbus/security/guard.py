@@ -146,9 +146,11 @@ class Guard:
         self._begun = 0
         self._restart(0)
 
-    def renew(self, enrolment: bytes, pair: KeyPair | None = None) -> None:
-        """Another enrolment from now on, with another key if one is given. Frames under the old one are let in for as
-        long as it is valid. Raises `Unauthorized` when it is not for this node."""
+    def renew(self, enrolment: bytes, pair: KeyPair | None = None, issuers: Issuers | None = None) -> None:
+        """Another enrolment from now on, with another key and other issuers if they are given. Frames under the old one
+        are let in for as long as it is valid. Raises `Unauthorized` when it is not for this node."""
+        if issuers is not None:
+            self._issuers = dict(issuers)
         pair, enrolment, own = self._believed(pair or self._pair, enrolment)
         if own.enrolment.node != self._own.enrolment.node:
             raise Unauthorized(f"the enrolment is for node {own.enrolment.node!r}, not {self._own.enrolment.node!r}")

@@ -19,6 +19,7 @@ from ..errors import ConfigurationError, Unauthorized
 from ..speaking import Speaker
 from ..transports.nats import Endpoint, NatsTransport
 from .credentials import Credentials
+from .guard import Guard
 from .renewing import Renewal, RenewalConfig
 from .trust import trusting
 
@@ -37,6 +38,7 @@ class Identity:
 
     Attributes:
         credentials: the newest.
+        guard: signs the node's frames, and lets in only what was signed.
         renewals: how often they were renewed here.
     """
 
@@ -49,6 +51,9 @@ class Identity:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.credentials = credentials
+        self.guard = Guard(
+            credentials.pair, credentials.enrolment, credentials.realm.issuers, credentials.realm.realm, clock=clock
+        )
         self.renewals = 0
         self._path = path
         self._clock = clock
@@ -104,6 +109,7 @@ class Identity:
         if credentials.enrolled.node != self.node or credentials.realm.realm != self.realm:
             raise ConfigurationError(f"what was issued is not for node {self.node!r} of realm {self.realm!r}")
         self.credentials = credentials
+        self.guard.renew(credentials.enrolment, credentials.pair, credentials.realm.issuers)
         self.renewals += 1
         if self._path is not None:
             credentials.save(self._path)
