@@ -29,7 +29,7 @@ def test_an_error_is_kept_by_its_words_without_what_was_in_hand() -> None:
         try:
             raise NoBids("nobody")
         except NoBids as error:
-            decisions.note(LOG, ("buyer", 1, 1), "buyer", "not done", reason=error)
+            decisions.note(LOG, ("buyer", 1, 1), "buyer", "not done", ("reason",), (error,))
         return weakref.ref(parcel)
 
     parcel = fail()
@@ -61,6 +61,6 @@ class Unspeakable:
 )
 def test_whatever_a_cost_returned_it_can_be_told(fact: object, told: object) -> None:
     decisions = Decisions(lambda: 0)
-    decisions.note(LOG, ("buyer", 1, 1), "anna", "refused", cost=fact)
+    decisions.note(LOG, ("buyer", 1, 1), "anna", "refused", ("cost",), (fact,))
     (entry,) = decisions.of("")
     assert json.loads(written("n", entry))["facts"] == {"cost": told}

@@ -6,8 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.nats_server import NatsServer
+
+
+@pytest.fixture(autouse=True)
+def logs_not_set_up() -> Iterator[None]:
+    """An example sets logs up itself: as a program does, not as a test before it has left them."""
+    structlog.reset_defaults()
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -152,7 +152,11 @@ async def listener(port: int) -> socket.socket:
 
 def open_files(pid: int) -> set[str]:
     """What the process has open, by where its descriptors point."""
-    return {os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+    found: set[str] = set()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it was closed between the listing and the look
+            found.add(os.readlink(entry))
+    return found
 
 
 def visible(pid: int) -> bytes:
