@@ -26,7 +26,7 @@ from .deadlines import DeadlineQueue
 from .decisions import Decisions
 from .errors import AgentBusError, Closed, PayloadTooLarge, SchemaMismatch, Unauthorized
 from .inbound import JSON_CONTENT, Inbound, Listener, foreign_error, foreign_headers
-from .limits import Limits, Watcher
+from .limits import INVALID, Limits, Watcher
 from .messages import PLAIN, SEALED, Frame, decode_frame, encode_frame, to_failure, to_json
 from .subjects import Subjects
 from .transport import Denial, FrameGuard, Headers, Opened, Subscription, Transport
@@ -114,6 +114,12 @@ class Bus:
         if self.guard is not None:
             self.guard.begin(self.transport, realm=self.subjects.realm, node=self.node, clock_us=self.clock_us)
         self._inbox_subscription = self.transport.subscribe(self.subjects.inbox(self.node), self._on_reply)
+
+    def watch(self, watcher: Watcher | None) -> None:
+        """From now on `watcher` says whom to hear, and is told of what senders do; None: nobody."""
+        self.watcher = watcher
+        if self.guard is not None:
+            self.guard.watcher = watcher
 
     def close(self) -> None:
         """Sends what is gathered and ends every open call with `Closed`."""
@@ -290,14 +296,22 @@ class Bus:
             if guard is None:
                 raise Unauthorized(f"a sealed frame on {subject!r}, and this node has no identity to open it with")
             inner, opened = guard.open(body[2:], subject=subject, reply=reply, ear=ear, durable=durable)
-            frame = decode_frame(inner)
-            if (frame.source, frame.epoch) != (opened.source, opened.epoch):
-                raise Unauthorized(f"a frame on {subject!r} by {opened.source!r} says that it is by {frame.source!r}")
-            for name in frame.sources and set(frame.sources):
-                if name != opened.source and not opened.speaks_as(name):
-                    raise Unauthorized(f"answers on {subject!r} by {opened.source!r} say that they are by {name!r}")
-            return frame, opened
+            try:
+                return self._believed(decode_frame(inner), opened, subject), opened
+            except (SchemaMismatch, Unauthorized):
+                if self.watcher is not None:
+                    self.watcher.saw(opened.key, INVALID)
+                raise
         raise SchemaMismatch(f"a frame of version {body[1:2].hex() or 'none'}: this node speaks {PLAIN[1:].hex()}")
+
+    def _believed(self, frame: Frame, opened: Opened, subject: str) -> Frame:
+        """The frame, if it speaks in the names that its key may speak in. Raises `Unauthorized`."""
+        if (frame.source, frame.epoch) != (opened.source, opened.epoch):
+            raise Unauthorized(f"a frame on {subject!r} by {opened.source!r} says that it is by {frame.source!r}")
+        for name in frame.sources and set(frame.sources):
+            if name != opened.source and not opened.speaks_as(name):
+                raise Unauthorized(f"answers on {subject!r} by {opened.source!r} say that they are by {name!r}")
+        return frame
 
     def _on_reply(self, subject: str, body: bytes, reply: str, headers: Headers | None) -> None:
         if body[:1] == b"\x00":

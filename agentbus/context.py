@@ -128,6 +128,12 @@ class Context(Speaker):
         return self._inbound.frame.source if self._inbound else ""
 
     @property
+    def sender_key(self) -> bytes:
+        """The public key that has signed the message, 32 bytes; empty where frames are not signed."""
+        opened = self._inbound.opened if self._inbound else None
+        return opened.key if opened is not None else b""
+
+    @property
     def sender_epoch(self) -> int:
         """The life of the node that sent the message; 0 for a foreign client's, and outside a message."""
         inbound = self._inbound

@@ -67,8 +67,8 @@ class Inbound:
 
     @property
     def principal(self) -> Hashable:
-        """Who has sent it: the name that the frame claims."""
-        return self.frame.source
+        """Who has sent it: the key that signed it; where frames are not signed, the name that it claims."""
+        return self.opened.key if self.opened is not None else self.frame.source
 
     @property
     def inbox(self) -> str:

@@ -346,14 +346,14 @@ class Node(Speaker):
             await asyncio.wait(tasks, timeout=self._drain_s)
         await cell.end()
         if isinstance(cell.agent, Watcher) and self.bus.watcher is cell.agent:
-            self.bus.watcher = None
+            self.bus.watch(None)
         self.cells.pop(cell.name, None)
 
     def adopt(self, agent: Agent) -> None:
         """Takes over the view of an agent that knows who is alive, unless the node was given one; the desk of one that
         asks people for their approval; and one that watches over senders."""
         if isinstance(agent, Watcher):
-            self.bus.watcher = agent
+            self.bus.watch(agent)
         if isinstance(agent, PeerProvider) and not self._peers_given:
             self.peers = agent.peer_view(self._presence)
         if isinstance(agent, ApprovalDesk):

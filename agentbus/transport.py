@@ -31,6 +31,7 @@ from enum import Enum
 from typing import NamedTuple, Protocol
 
 from .errors import AgentBusError
+from .limits import Watcher
 from .stored import (
     MAX_BATCH,
     ConsumerSpec,
@@ -360,7 +361,13 @@ class Opened(NamedTuple):
 
 
 class FrameGuard(Protocol):
-    """What protects frames on the wire: signs, encrypts, or both. Implemented by an identity."""
+    """What protects frames on the wire: signs, encrypts, or both. Implemented by an identity.
+
+    Attributes:
+        watcher: says whom to refuse unread, and is told of what senders do; set by the node.
+    """
+
+    watcher: Watcher | None
 
     @property
     def overhead(self) -> int:

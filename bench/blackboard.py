@@ -30,6 +30,7 @@ from agentbus import Agent, Context, Peer, PeerId, cooperative
 from agentbus.blackboard import Blackboard, Seat, local
 from agentbus.blackboard.codec import BoardStatusRequest
 from agentbus.errors import AgentBusError
+from agentbus.limits import Watcher
 from agentbus.messages import full_name
 from agentbus.testing import Simulation
 from agentbus.transport import FrameGuard, Job, Opened, Transport
@@ -79,6 +80,7 @@ class Scales(FrameGuard):
     """A guard of all nodes that trusts everybody, and weighs what is sent."""
 
     def __init__(self) -> None:
+        self.watcher: Watcher | None = None
         self.frames = 0
         self.bytes = 0
 

@@ -203,7 +203,7 @@ class Detection(Agent):
     @on(VoteMessage, topic="vote", mailbox=HEARD, overflow="drop_oldest")
     async def hear_vote(self, message: VoteMessage, ctx: Context) -> None:
         """A witness's vote."""
-        if self._electorate is not None and not self._electorate.votes(message.by_node):
+        if self._electorate is not None and not self._electorate.votes(message.by_node, ctx.sender_key or None):
             return
         if self._is_from(ctx, message.by_node, message.by_epoch) and self._fits(message):
             await self._handle(from_vote(message))

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..errors import AgentBusError, ConfigurationError, StorageFailed, SubjectError, Unauthorized
+from ..limits import FORGED, INVALID, Watcher
 from ..subjects import check_name
 from ..transport import Job, Opened, Transport
 from .claims import Claim
@@ -43,6 +44,7 @@ class GuardCounters:
             those that came after one. What is lost on the way is the first less the second.
         again: durable frames that were delivered again, and let in.
         copies: durable frames that were completed before, or that somebody stored again.
+        ignored: those in the name of a key that the node's watcher does not hear: not looked at.
     """
 
     sealed: int = 0
@@ -55,11 +57,12 @@ class GuardCounters:
     late: int = 0
     again: int = 0
     copies: int = 0
+    ignored: int = 0
 
     @property
     def refused(self) -> int:
         """All that was not let in."""
-        return self.forged + self.strangers + self.stale + self.replayed + self.copies
+        return self.forged + self.strangers + self.stale + self.replayed + self.copies + self.ignored
 
 
 class _Known:
@@ -108,6 +111,7 @@ class Guard:
 
     Attributes:
         counters: what it has seen.
+        watcher: see `FrameGuard`.
 
     Raises:
         Unauthorized: the enrolment is not one, or not for this key.
@@ -132,6 +136,7 @@ class Guard:
             if not 0 < seconds < 1e9:
                 raise ConfigurationError(f"{name}={seconds!r}: use a number of seconds above 0")
         self.counters = GuardCounters()
+        self.watcher: Watcher | None = None
         self._issuers = dict(issuers)
         self._realm = realm
         self._window_us = int(window_s * MICRO)
@@ -258,13 +263,21 @@ class Guard:
         known = self._speaker(header)
         enrolment = known.enrolment
         rest = memoryview(sealed)[SIGNATURE_BYTES:]
+        watcher = self.watcher
+        if watcher is not None and watcher.ignores(enrolment.key):
+            counters.ignored += 1
+            raise Unauthorized(f"a frame in the name of {header.source!r}: its key is graylisted")
         if not verified(enrolment.key, signable(subject, reply, rest), sealed[:SIGNATURE_BYTES]):
             counters.forged += 1
+            if watcher is not None:
+                watcher.saw(enrolment.key, FORGED)
             raise Unauthorized(
                 f"a frame on {subject!r} in the name of {header.source!r} was not signed by it, or has been altered"
             )
         if reply and not reply.startswith(known.inbox):
             counters.strangers += 1
+            if watcher is not None:
+                watcher.saw(enrolment.key, INVALID)
             raise Unauthorized(f"{header.source!r} wants an answer to go to {reply[:80]!r}, which is another's")
         if durable:
             skipped, late = 0, False
