@@ -96,6 +96,7 @@ def main() -> int:
         detectors=options.detectors,
         threshold=options.threshold,
         kill=options.kill,
+        secure=options.secure,
     )
     folder = Path(tempfile.mkdtemp(prefix="agentbus-shuttle-")).resolve()
     try:

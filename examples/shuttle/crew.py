@@ -14,7 +14,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from .secured import Secured
 
 END_S = 8.0
 """Seconds that a process may take to end by itself."""
@@ -30,15 +33,16 @@ class Crew:
     """The processes of one run.
 
     Args:
-        url: where the broker is.
-        realm: the run's own.
         folder: for the logs, one file a process.
+        url, realm: where the broker is, and the run's own realm; or
+        keys: in place of them, who gives each process an identity.
     """
 
-    def __init__(self, url: str, realm: str, folder: Path) -> None:
+    def __init__(self, folder: Path, *, url: str = "", realm: str = "", keys: Secured | None = None) -> None:
+        self._folder = folder
         self._url = url
         self._realm = realm
-        self._folder = folder
+        self._keys = keys
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._watches: list[asyncio.Task[None]] = []
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -47,7 +51,11 @@ class Crew:
     async def start(self, role: str, name: str, options: Mapping[str, object] | None = None) -> None:
         """Starts one agent in a process of its own."""
         command = [sys.executable, "-m", "examples.shuttle.process", role, name]
-        command += ["--url", self._url, "--realm", self._realm, "--options", json.dumps(options or {})]
+        command += ["--options", json.dumps(options or {})]
+        if self._keys is not None:
+            command += ["--identity", str(self._keys.identity(f"{name}-node", [name]))]
+        else:
+            command += ["--url", self._url, "--realm", self._realm]
         with self._log(name).open("wb") as log:
             process = await asyncio.create_subprocess_exec(
                 *command,

@@ -24,6 +24,7 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
         "--threshold", type=float, default=THRESHOLD, help=f"scores from here on are alarms (default {THRESHOLD})"
     )
     parser.add_argument("--limit", type=int, metavar="N", help="replay the first N records only")
+    parser.add_argument("--secure", action="store_true", help="with identities: TLS, permissions, signed frames")
     parser.add_argument("--kill", action="store_true", help="kill a detector with SIGKILL in the middle")
     parser.add_argument(
         "--url", help="the broker; by default AGENTBUS_URL, or else a nats-server for this run, with JetStream"
@@ -38,6 +39,8 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error(f"--limit {options.limit}: use 1 or more")
     if not 0.0 <= options.threshold <= 1.0:
         parser.error(f"--threshold {options.threshold}: scores are from 0 to 1")
+    if options.secure and options.url:
+        parser.error("--secure runs a nats-server of its own: leave --url away")
     if options.label is not None and options.data is None:
         parser.error("--label goes with --data")
     return options

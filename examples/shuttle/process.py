@@ -24,9 +24,19 @@ ROLES: dict[str, type[Agent]] = {"feeder": Feeder, "detector": Detector, "alarm-
 LIMITS = StreamLimits(max_age_s=3600.0)
 
 
-async def host(agent: Agent, name: str, url: str, realm: str) -> None:
-    """Hosts the agent until SIGTERM, or until the parent is gone."""
-    async with Node(url, realm=realm, name=f"{name}-{os.getpid()}", agents={name: agent}, durable=LIMITS) as node:
+def node_of(arguments: argparse.Namespace, agents: dict[str, Agent]) -> Node:
+    """The node: of an identity, or of a name."""
+    if arguments.identity:
+        from agentbus.security import Identity
+
+        return Node(identity=Identity.load(arguments.identity), agents=agents)
+    name = f"{arguments.name}-{os.getpid()}"
+    return Node(arguments.url, realm=arguments.realm, name=name, agents=agents, durable=LIMITS)
+
+
+async def host(node: Node) -> None:
+    """Runs the node until SIGTERM, or until the parent is gone."""
+    async with node:
         loop = asyncio.get_running_loop()
         stdin = sys.stdin.fileno()
 
@@ -43,13 +53,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m examples.shuttle.process", description=__doc__)
     parser.add_argument("role", choices=ROLES)
     parser.add_argument("name")
-    parser.add_argument("--url", required=True)
-    parser.add_argument("--realm", required=True)
+    parser.add_argument("--url")
+    parser.add_argument("--realm", default="default")
+    parser.add_argument("--identity", help="the file of an identity, in place of the two above")
     parser.add_argument("--options", type=json.loads, default={}, help="the agent's own, in JSON")
     arguments = parser.parse_args()
     configure("info", json=True)
     agent = ROLES[arguments.role](**arguments.options)
-    work = host(agent, arguments.name, arguments.url, arguments.realm)
+    work = host(node_of(arguments, {arguments.name: agent}))
     try:
         import uvloop
     except ImportError:

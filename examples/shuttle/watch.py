@@ -53,6 +53,7 @@ class Plan:
     detectors: int
     threshold: float
     kill: bool
+    secure: bool = False
 
 
 class Viewer(Agent):
@@ -70,24 +71,38 @@ class Viewer(Agent):
 
 
 async def run(plan: Plan, url: str | None, folder: Path, screen: Screen) -> Verdict:
-    """Runs the plan on the broker at `url`, by default on a nats-server of its own in `folder`.
+    """Runs the plan on the broker at `url`, by default on a nats-server of its own in `folder`; a secure one in a realm
+    of its own.
 
     Raises:
         MemberFailed: a process ended that should not have.
         Stalled: nothing went on for `STALLED_S` seconds.
         AgentBusError: the broker can't be reached.
     """
-    url = url or os.environ.get("AGENTBUS_URL") or f"embedded://{folder / 'server'}"
     realm = f"shuttle-{secrets.token_hex(4)}"
     viewer = Viewer()
+    if plan.secure:
+        from agentbus.security import Identity  # which need the extra
+
+        from .secured import secured
+
+        async with secured(folder, realm, LIMITS) as keys:
+            identity = Identity.load(keys.identity("watch", ["viewer"]))
+            async with Node(identity=identity, agents=[viewer]) as node, Crew(folder, keys=keys) as crew:
+                return await _run(plan, node, crew, viewer, screen)
+    url = url or os.environ.get("AGENTBUS_URL") or f"embedded://{folder / 'server'}"
     async with Node(url, realm=realm, name="watch", agents=[viewer], durable=LIMITS) as node:
-        async with Crew(url, realm, folder) as crew:
-            await _start(plan, crew)
-            progress = await _follow(plan, crew, viewer, screen)
-            verdict = await _judge(plan, node, crew, progress)
+        async with Crew(folder, url=url, realm=realm) as crew:
+            verdict = await _run(plan, node, crew, viewer, screen)
         for stream in (node.streams.log, node.streams.dead):
             await node.publish(Empty(), plain=True, subject=f"$JS.API.STREAM.DELETE.{stream}")
         return verdict
+
+
+async def _run(plan: Plan, node: Node, crew: Crew, viewer: Viewer, screen: Screen) -> Verdict:
+    await _start(plan, crew)
+    progress = await _follow(plan, crew, viewer, screen)
+    return await _judge(plan, node, crew, progress)
 
 
 def _detectors(plan: Plan) -> list[str]:

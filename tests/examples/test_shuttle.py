@@ -49,6 +49,14 @@ def test_the_whole_stream_with_a_detector_killed(tmp_path: Path) -> None:
     nothing_is_left(tmp_path)
 
 
+def test_with_identities_everything_is_signed_and_still_scored_once(tmp_path: Path) -> None:
+    verdict = result(run(DEMO, "--json", "--secure", "--kill", "--limit", "12000", home=tmp_path, within_s=WITHIN_S))
+    assert verdict["records"] == 12000
+    assert [member["name"] for member in verdict["members"] if member["killed"]] == ["detector-1"]
+    assert list((tmp_path / "tmp").iterdir()) == [], "keys and all are gone"
+    nothing_is_left(tmp_path)
+
+
 def test_plain_lines_and_a_table_where_there_is_no_terminal(tmp_path: Path) -> None:
     done = run(DEMO, "--limit", "3000", home=tmp_path, within_s=WITHIN_S)
     assert done.status == 0, str(done)
