@@ -165,8 +165,6 @@ def _template(permissions: Permissions) -> dict[str, Any]:
         "payload": -1,
         "allowed_connection_types": ["STANDARD"],
     }
-    if permissions.answers_s > 0:
-        told["resp"] = {"max": -1, "ttl": round(permissions.answers_s * 1e9)}
     return told
 
 
