@@ -63,7 +63,9 @@ def test_every_pattern_is_one_and_none_opens_the_whole_api(layout: Layout) -> No
 
 
 @given(layouts(), NAMES, NAMES)
-def test_nobody_publishes_where_the_broker_answers_or_listens_in_anothers(layout: Layout, node: str, token: str) -> None:
+def test_nobody_publishes_where_the_broker_answers_or_listens_in_anothers(
+    layout: Layout, node: str, token: str
+) -> None:
     realm = layout.realm
     for each in permissions(layout).values():
         for own in (f"{realm}.in.{node}.own.{token}.c1", f"{realm}.in.{node}.own.{token}.r.1"):
