@@ -28,10 +28,12 @@ class Standing:
     Attributes:
         public: what members know.
         revoked: users, to the second up to which what was issued to them is void; ``*`` is everybody.
+        account_jwt: the account, as its operator has signed it.
     """
 
     public: RealmFile
     revoked: Mapping[str, int]
+    account_jwt: str = ""
 
     def void(self, key: bytes, issued_s: int) -> bool:
         """Whether what was issued to a key at that time has been made void."""
