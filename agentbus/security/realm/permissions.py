@@ -25,7 +25,9 @@ NODE = "{{name()}}"
 AGENT = "{{tag(agent)}}"
 ENROL_TYPE = "agentbus-wire-v1-EnrolmentRequest"
 """The type, as it stands in a subject, of a request to be enrolled."""
-ROLES = ("agent", "enroller", "joiner", "observer", "operator")
+APPROVING = ("agentbus-wire-v1-WaitingRequest", "agentbus-wire-v1-AnswerRequest")
+"""The types of what people who approve ask and say."""
+ROLES = ("agent", "approver", "enroller", "joiner", "observer", "operator")
 
 _READ = ("STREAM.INFO.{s}", "STREAM.MSG.GET.{s}")
 _CONSUME = ("CONSUMER.CREATE.{s}.*", "CONSUMER.INFO.{s}.*", "CONSUMER.MSG.NEXT.{s}.*")
@@ -130,6 +132,9 @@ def permissions(layout: Layout) -> dict[str, Permissions]:
                 f"{realm}.call.*",
             ),
             deaf=(enrol, f"{realm}.all.{ENROL_TYPE}"),
+        ),
+        "approver": Permissions(
+            publish=(enrol, *(f"{realm}.all.{kind}" for kind in APPROVING)), subscribe=(inbox,), subscriptions=64
         ),
         "observer": Permissions(publish=(enrol, *present, *answers), subscribe=(inbox, *present, *heard)),
         "joiner": Permissions(publish=(enrol,), subscribe=(inbox, *present), subscriptions=64),

@@ -1,4 +1,4 @@
-"""What a node takes from whoever answers for the enroller: no issuers but those that the realm's operator has signed."""
+"""What a node takes from whoever answers for the enroller: only issuers that the realm's operator has signed."""
 
 from __future__ import annotations
 
