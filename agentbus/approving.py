@@ -56,7 +56,11 @@ class ApprovedWorker(RequestWorker):
         self._held: set[_Held] = set()
 
     def offer(self, inbound: Inbound) -> None:
-        """Asks for each message of a frame; what is approved comes to the mailbox later."""
+        """Asks for each message of a frame that is let in; what is approved comes to the mailbox later."""
+        admitted = self.let_in(inbound)
+        if admitted is None:
+            return
+        inbound = admitted
         count = len(inbound.frame.payloads)
         for index in range(count):
             self._hold(inbound if count == 1 else part(inbound, range(index, index + 1)))
@@ -76,7 +80,7 @@ class ApprovedWorker(RequestWorker):
 
     def _hold(self, inbound: Inbound) -> None:
         if self.host.ended:
-            super().offer(inbound)  # which says that the agent is gone
+            self.take_in(inbound)  # which says that the agent is gone
             return
         desk = self._approving.approvals
         held = _Held(inbound)
@@ -126,7 +130,7 @@ class ApprovedWorker(RequestWorker):
                 return
             self._held.discard(held)
             if error is None:
-                RequestWorker.offer(self, held.inbound)
+                self.take_in(held.inbound)
             else:
                 self._refuse(held.inbound, error)
 

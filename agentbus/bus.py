@@ -348,6 +348,9 @@ class Bus:
         self, reply: str, message: Message | None, error: BaseException | None, *, json: bool = False
     ) -> None:
         """Answers whoever speaks plain protobuf or JSON: in kind, errors in ADR-32's headers."""
+        if self._replies is not None and not self.subjects.is_inbox(reply):
+            self.counters.lost += 1  # it would be sent by this node's leave, wherever an unknown asker wants
+            return
         headers: dict[str, str] = {}
         body = b""
         if error is not None:

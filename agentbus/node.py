@@ -190,7 +190,7 @@ class Node(Speaker):
         self.port = Port(self.bus, self.name, self.streams.ensure)
         self.routes = Routes(self.bus, self.reporting.coalesced)
         self.bus.open()
-        self._presence.open(self._transport, self.bus.decisions)
+        self._presence.open(self._transport, self.bus.decisions, inboxes_only=self._identity is not None)
 
     async def stop(self) -> None:
         """Drains and closes. A second call returns when the first is done; one from a behavior or hook of its own

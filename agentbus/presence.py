@@ -33,12 +33,14 @@ class Presence:
         self._epoch = epoch
         self._cells = cells
         self._transport: Transport | None = None
+        self._inboxes_only = False
         self._decisions: Decisions | None = None
         self._subscriptions: list[Subscription] = []
 
-    def open(self, transport: Transport, decisions: Decisions) -> None:
-        """Begins to answer."""
+    def open(self, transport: Transport, decisions: Decisions, *, inboxes_only: bool = False) -> None:
+        """Begins to answer; if so told, only into inboxes of the realm: whoever asks unsigned may name any subject."""
         self._transport = transport
+        self._inboxes_only = inboxes_only
         self._decisions = decisions
         why = transport.subscribe(Subjects(self._realm).why(), self._tell_why)
         self._subscriptions = [why, *(transport.subscribe(subject, self._answer) for subject in subjects())]
@@ -88,7 +90,7 @@ class Presence:
 
     def _answer(self, subject: str, body: bytes, reply: str, headers: Headers | None) -> None:
         question = asked(subject)
-        if question is None or not reply or self._transport is None:
+        if question is None or not self._may_answer(reply) or self._transport is None:
             return
         verb, name, identity = question
         for cell in [self._cells.get(name)] if name else list(self._cells.values()):
@@ -99,9 +101,12 @@ class Presence:
                 with suppress(AgentBusError):  # best effort: no link, or more behaviors than a message holds
                     self._transport.send(reply, response(verb, info, cell.statistics()))
 
+    def _may_answer(self, reply: str) -> bool:
+        return bool(reply) and (not self._inboxes_only or Subjects(self._realm).is_inbox(reply))
+
     def _tell_why(self, subject: str, body: bytes, reply: str, headers: Headers | None) -> None:
         """A message for each decision: what a node knows of a job with a thousand bidders may not fit into one."""
-        if not reply or self._transport is None or self._decisions is None:
+        if not self._may_answer(reply) or self._transport is None or self._decisions is None:
             return
         with suppress(AgentBusError):  # best effort: no link
             for entry in self._decisions.of(body.decode("utf-8", "replace")):

@@ -164,6 +164,10 @@ class Subjects:
         """The pattern of a node's replies."""
         return f"{self.realm}.in.{node}.*"
 
+    def is_inbox(self, subject: str) -> bool:
+        """Whether it is in some node's inbox."""
+        return subject.startswith(f"{self.realm}.in.")
+
     def topic(self, subject: str) -> str:
         """The topic in an event's subject, live or durable; empty when there is none."""
         parts = subject.split(".", 3)

@@ -142,16 +142,26 @@ class Worker(ABC):
             host.port.bus.watcher.saw(inbound.principal, FLOOD, count / bucket.rate.per_s)
 
     def offer(self, inbound: Inbound) -> None:
-        """Takes a frame in; what its sender may not send is refused, what the mailbox has no room for is dropped by the
-        behavior's policy."""
+        """Takes a frame in, but for what its sender may not send."""
+        admitted = self.let_in(inbound)
+        if admitted is not None:
+            self.take_in(admitted)
+
+    def let_in(self, inbound: Inbound) -> Inbound | None:
+        """What of a frame may come in: its sender may send it now, and has signed it where that is asked for. The rest
+        is refused."""
         if inbound.engagement is None:  # else its call was admitted
             admitted = self.admit(inbound)
             if admitted is None:
-                return
+                return None
             inbound = admitted
         if inbound.foreign and self.spec.unsigned == "refuse" and self.host.port.bus.guard is not None:
             self.refuse_unsigned(inbound)
-            return
+            return None
+        return inbound
+
+    def take_in(self, inbound: Inbound) -> None:
+        """Puts what was let in into the mailbox; what that has no room for is dropped by the behavior's policy."""
         if self.host.ended:
             count = len(inbound.frame.payloads)
             self.counters.received += count

@@ -49,7 +49,7 @@ class _Waiting(NamedTuple):
 async def show(arguments: Namespace) -> None:
     """Shows what waits, or one call. Raises `NoResponders` where there is no desk, `Refused` for no such call."""
     known = load_types(arguments.modules, arguments.descriptors, arguments.proto)
-    async with linked(arguments.url, arguments.realm) as link:
+    async with linked(arguments.url, arguments.realm, arguments.identity) as link:
         desks = await _ask(link, arguments, arguments.id)
         if arguments.id:
             _one(desks, arguments.id)  # raises, when it is none
@@ -71,7 +71,7 @@ async def answer(arguments: Namespace) -> None:
     """Answers one call. Raises `Refused`, `Unauthorized` when that does not count, and why."""
     pair, enrolment = _person(arguments)
     known = load_types(arguments.modules, arguments.descriptors, arguments.proto)
-    async with linked(arguments.url, arguments.realm) as link:
+    async with linked(arguments.url, arguments.realm, arguments.identity) as link:
         each = _one(await _ask(link, arguments, arguments.id), arguments.id)
         signed = signed_answer(
             answer_to(
@@ -105,6 +105,9 @@ async def answer(arguments: Namespace) -> None:
 def _person(arguments: Namespace) -> tuple[KeyPair, bytes]:
     """Who answers: the key, and its enrolment or nothing. Raises `ConfigurationError`."""
     pair = KeyPair.load(arguments.key) if arguments.key else KeyPair.from_environment()
+    if pair is None and arguments.identity is not None:
+        held = arguments.identity.credentials
+        return held.pair, held.enrolment
     if pair is None:
         raise UsageError("sign with which key? Say --key FILE, or set AGENTBUS_SEED; agentbus identity new makes one")
     if not arguments.enrolment:

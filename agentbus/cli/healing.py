@@ -12,10 +12,11 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from agentbus import faults
-from agentbus.errors import DeadlineExceeded, SchemaMismatch
+from agentbus.errors import DeadlineExceeded, SchemaMismatch, Unauthorized
 from agentbus.healing.codec import HealingAction, PlanReply, PlanRequest
+from agentbus.identity import NodeIdentity
 from agentbus.inbound import foreign_error
-from agentbus.messages import PLAIN, decode_frame, full_name
+from agentbus.messages import PLAIN, SEALED, decode_frame, full_name
 from agentbus.streams import DurableStreams
 from agentbus.subjects import Subjects
 from agentbus.transport import StoredMessage, StreamLimits
@@ -68,7 +69,7 @@ async def _follow(link: Link, arguments: Namespace) -> None:
     await _receive(link, arguments, queue)
     while True:
         stored = await queue.get()
-        for action in _actions(stored):
+        for action in _actions(stored, arguments.identity):
             if arguments.json:
                 output.record(_as_json(action, stored.time_s))
             else:
@@ -90,7 +91,7 @@ async def _stored(link: Link, arguments: Namespace) -> list[tuple[float, Healing
         async with asyncio.timeout(arguments.timeout):
             while True:
                 stored = await queue.get()
-                steps.extend((stored.time_s, action) for action in _actions(stored))
+                steps.extend((stored.time_s, action) for action in _actions(stored, arguments.identity))
                 if stored.sequence >= end:
                     return steps
     except TimeoutError:
@@ -117,14 +118,17 @@ def _place(link: Link, realm: str) -> tuple[str, tuple[str, ...]]:
     return stream, subjects.durables(full_name(HealingAction), ">")
 
 
-def _actions(stored: StoredMessage) -> Iterator[HealingAction]:
-    """The steps in a stored frame; what can't be read (sealed by a guard, say) is told, and passed over."""
+def _actions(stored: StoredMessage, identity: NodeIdentity | None) -> Iterator[HealingAction]:
+    """The steps in a stored frame; what can't be read, or is not by whom it says, is told, and passed over."""
     try:
-        if stored.body[:2] != PLAIN:
-            raise SchemaMismatch("it is sealed by a guard")
-        for payload in decode_frame(stored.body[2:]).payloads:
+        start, body = stored.body[:2], stored.body[2:]
+        if start == SEALED and identity is not None:
+            body, _ = identity.guard.open(body, subject=stored.subject, reply="", ear="", durable=True)
+        elif start != PLAIN or identity is not None:
+            raise SchemaMismatch("it is not signed" if start == PLAIN else "it is sealed by a guard: give --identity")
+        for payload in decode_frame(body).payloads:
             yield HealingAction.FromString(payload)
-    except (SchemaMismatch, DecodeError) as error:
+    except (SchemaMismatch, DecodeError, Unauthorized) as error:
         output.note(f"step {stored.sequence} of the log can't be read: {error}")
 
 

@@ -351,7 +351,7 @@ class Healer(Agent):
             return epoch == ctx.epoch
         return self._knowledge.alive.get(node) == epoch and node not in self._knowledge.quarantined_nodes()
 
-    @rpc(PlanRequest, PlanReply)
+    @rpc(PlanRequest, PlanReply, unsigned="allow")  # agentbus heal asks in plain protobuf; nothing is done
     async def preview(self, request: PlanRequest, ctx: Context) -> PlanReply:
         """What would be done about such a fault now. Nothing is done."""
         await self._look(ctx)

@@ -57,7 +57,7 @@ class Disk:
         """Takes the folder for this process. Raises `LedgerInvalid` when another has it."""
         import fcntl
 
-        self.root.mkdir(parents=True, exist_ok=True)
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.turn_journal()  # of a life that ended without closing: what it wrote is read anew
         if self._lock is not None:
             return
@@ -126,7 +126,7 @@ class Disk:
         path, content = file
         target = self.root / path
         fresh = target.with_name(target.name + TEMPORARY)
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
             _write_all(descriptor, content)
             if self._sync:
@@ -186,7 +186,7 @@ class Disk:
     def _begin_segment(self, first: int) -> int:
         path = self.root / f"{JOURNAL}{first:020}"
         path.parent.mkdir(exist_ok=True)
-        segment = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        segment = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._segment, self._length, self._damaged = segment, os.lseek(segment, 0, os.SEEK_END), False
         self._sync_folders({path.parent})
         return segment

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from ..errors import Conflict, LedgerInvalid, NotConnected
 from ..storage import Bucket
+from ..subjects import check_name
 from ..transport import Transport
 from .tiles import MAX_ENTRY, WIDTH, File, decode_bundle, encode_bundle
 
@@ -93,6 +94,8 @@ class InBucket:
 
     Args:
         name: the bucket's.
+        under: the first token of all of its keys: several logs may share a bucket. In a realm of identities, whose
+            agents write keys under their own names only, the name of the agent that keeps the log.
         replicas: copies in a cluster, 1 to 5.
         max_bytes: what it may hold; above it nothing is taken. -1 for no limit.
     """
@@ -100,9 +103,10 @@ class InBucket:
     torn = 0
     """The broker stores a value whole or not at all."""
 
-    def __init__(self, name: str, *, replicas: int = 1, max_bytes: int = 1 << 30) -> None:
+    def __init__(self, name: str, *, under: str = "", replicas: int = 1, max_bytes: int = 1 << 30) -> None:
         self.max_entry = MAX_ENTRY
         self._name = name
+        self._under = f"{check_name(under, 'token of keys')}." if under else ""
         self._replicas = replicas
         self._max_bytes = max_bytes
         self._opened: Bucket | None = None
@@ -126,22 +130,23 @@ class InBucket:
 
     async def read(self, path: str) -> bytes | None:
         """See `Files`."""
-        entry = await self._bucket.get(path)
+        entry = await self._bucket.get(self._under + path)
         return None if entry is None else entry.value
 
     async def write(self, files: Sequence[File]) -> None:
         """See `Files`."""
         for path, content in files:
-            await self._bucket.put(path, content)
+            await self._bucket.put(self._under + path, content)
 
     async def remove(self, paths: Iterable[str]) -> None:
         """See `Store`."""
         for path in paths:
-            await self._bucket.purge(path)
+            await self._bucket.purge(self._under + path)
 
     async def partials(self) -> list[str]:
         """See `Store`."""
-        return list(await self._bucket.keys("*.*"))  # a full tile's path has no dot
+        found = await self._bucket.keys(f"{self._under}*.*")  # a full tile's path has no dot
+        return [key.removeprefix(self._under) for key in found]
 
     async def append(self, first: int, entries: Sequence[bytes]) -> None:
         """See `Store`."""
@@ -162,7 +167,7 @@ class InBucket:
         content = encode_bundle(entries)
         path = f"{JOURNAL}{first:020}"
         try:
-            await self._bucket.create(path, content)
+            await self._bucket.create(self._under + path, content)
         except Conflict:
             if await self.read(path) != content:  # else it is this call's, made before
                 raise LedgerInvalid(
@@ -172,9 +177,10 @@ class InBucket:
     async def journal(self) -> list[Batch]:
         """See `Store`."""
         batches: list[Batch] = []
-        for entry in await self._bucket.entries("*"):
-            if entry.key.startswith(JOURNAL):
-                batches.append((int(entry.key.removeprefix(JOURNAL)), decode_bundle(entry.value)))
+        start = self._under + JOURNAL
+        for entry in await self._bucket.entries(f"{self._under}*"):
+            if entry.key.startswith(start):
+                batches.append((int(entry.key.removeprefix(start)), decode_bundle(entry.value)))
         return sorted(batches)
 
     async def turn_journal(self) -> None:
@@ -182,7 +188,8 @@ class InBucket:
 
     async def drop_journal(self, before: int) -> None:
         """See `Store`."""
-        end = f"{JOURNAL}{before:020}"
-        for key in await self._bucket.keys("*"):
-            if key.startswith(JOURNAL) and key < end:
+        start = self._under + JOURNAL
+        end = f"{start}{before:020}"
+        for key in await self._bucket.keys(f"{self._under}*"):
+            if key.startswith(start) and key < end:
                 await self._bucket.purge(key)

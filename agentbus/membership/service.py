@@ -166,7 +166,7 @@ class Membership(Agent):
         if effects:
             await self._carry_out(effects, ctx)
 
-    @rpc(MembersRequest, MembersReply)
+    @rpc(MembersRequest, MembersReply, unsigned="allow")  # agentbus members asks in plain protobuf
     async def tell_members(self, request: MembersRequest, ctx: Context) -> MembersReply:
         """Whom this node believes to be there."""
         beliefs = self.machine.beliefs

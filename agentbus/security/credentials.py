@@ -20,7 +20,7 @@ from ..errors import ConfigurationError, SubjectError, Unauthorized
 from ..subjects import check_name
 from .codec import decode_enrolment
 from .enrolling import Issuers
-from .keys import SIGNATURE_BYTES, KeyPair, Kind, key_of
+from .keys import SIGNATURE_BYTES, KeyPair, Kind, key_of, read_private
 from .model import Enrolment
 
 FORM = 1
@@ -182,9 +182,7 @@ def read_secret(path: Path | str, remedy: str) -> str:
     """The text of a file that nobody else may read. Raises `ConfigurationError`, with the remedy if there is none."""
     path = Path(path)
     try:
-        if path.stat().st_mode & 0o077:
-            raise ConfigurationError(f"{path} can be read by others: chmod 600 {path}")
-        return path.read_text("utf-8")
+        return read_private(path)
     except OSError as error:
         raise ConfigurationError(f"nothing to read in {path}: {error.strerror}; {remedy}") from None
     except UnicodeDecodeError:

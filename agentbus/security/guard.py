@@ -146,7 +146,7 @@ class Guard:
         self._replicas = replicas
         self._clock = clock
         self._now_us = _microseconds(clock or time.time)
-        self._pair, self._enrolment, self._own = self._believed(pair, enrolment)
+        self._pair, self._enrolment, self._own = self._believed(pair, enrolment, self._issuers)
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._begun = 0
         self._restart(0)
@@ -154,12 +154,15 @@ class Guard:
     def renew(self, enrolment: bytes, pair: KeyPair | None = None, issuers: Issuers | None = None) -> None:
         """Another enrolment from now on, with another key and other issuers if they are given. Frames under the old one
         are let in for as long as it is valid. Raises `Unauthorized` when it is not for this node."""
-        if issuers is not None:
-            self._issuers = dict(issuers)
-        pair, enrolment, own = self._believed(pair or self._pair, enrolment)
+        known_issuers = self._issuers if issuers is None else dict(issuers)
+        pair, enrolment, own = self._believed(pair or self._pair, enrolment, known_issuers)
         if own.enrolment.node != self._own.enrolment.node:
             raise Unauthorized(f"the enrolment is for node {own.enrolment.node!r}, not {self._own.enrolment.node!r}")
         self._pair, self._enrolment, self._own = pair, enrolment, own
+        self._issuers = known_issuers
+        for signed, known in list(self._known.items()):
+            if known_issuers.get(known.enrolment.issuer) != known.enrolment.role:
+                del self._known[signed]  # whoever issued it is believed no more
 
     @property
     def enrolment(self) -> Enrolment:
@@ -214,9 +217,9 @@ class Guard:
         self._floor = 0
         self._positions: Positions | None = None
 
-    def _believed(self, pair: KeyPair, signed: bytes) -> tuple[KeyPair, bytes, _Known]:
+    def _believed(self, pair: KeyPair, signed: bytes, issuers: Issuers) -> tuple[KeyPair, bytes, _Known]:
         """Its own enrolment, as others would believe it while it is valid."""
-        enrolment = verified_enrolment(signed, self._issuers, self._realm, _valid_s(signed))
+        enrolment = verified_enrolment(signed, issuers, self._realm, _valid_s(signed))
         if enrolment.key != pair.key:
             raise Unauthorized(f"node {enrolment.node!r}: its enrolment is for another key")
         return pair, signed, _Known(enrolment)

@@ -92,7 +92,7 @@ class Identity:
             url or self.credentials.realm.url,
             name=self.node,
             tls=trusting(self.credentials.realm),
-            inbox_prefix=f"{self.realm}.in.{self.node}",
+            inbox_prefix=f"{self.realm}.in.{self.node}.own",
             resolve=lambda: self._endpoint(url),
             restricted=True,
             makes_streams=role in MAKERS,

@@ -95,10 +95,7 @@ class KeyPair:
         """From a file that nobody else may read. Raises `ConfigurationError`, which names the file and the remedy."""
         path = Path(path)
         try:
-            mode = path.stat().st_mode
-            if mode & 0o077:
-                raise ConfigurationError(f"{path} can be read by others: chmod 600 {path}")
-            text = path.read_text()
+            text = read_private(path)
         except OSError as error:
             raise ConfigurationError(f"no key in {path}: {error.strerror}; agentbus identity new makes one") from None
         except UnicodeDecodeError:
@@ -159,6 +156,18 @@ class KeyPair:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a key pair is not pickled or copied: save() it, or hand it on")
+
+
+def read_private(path: Path) -> str:
+    """The text of a file that nobody else may read. What is looked at is what is read, whatever becomes of the path.
+
+    Raises:
+        ConfigurationError: others may read or change it. OSError, UnicodeDecodeError.
+    """
+    with path.open(encoding="utf-8") as file:
+        if os.fstat(file.fileno()).st_mode & 0o077:
+            raise ConfigurationError(f"{path} can be read by others: chmod 600 {path}")
+        return file.read()
 
 
 def public_nkey(key: bytes, kind: Kind = Kind.USER) -> str:

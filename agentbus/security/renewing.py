@@ -23,7 +23,7 @@ from .enroller.codec import EnrolmentGrant, decode_grant, encode_request, encode
 from .enroller.model import NONCE_BYTES, Wish
 from .enrolling import verified_enrolment
 from .keys import KeyPair
-from .realm.claims import decode
+from .realm.claims import decode, signing_keys
 from .realm.issuing import Wanted
 
 
@@ -105,10 +105,16 @@ def _wish(wanted: Wanted, realm: str, now_s: float, valid_s: int) -> Wish:
 
 def _granted(message: EnrolmentGrant, pair: KeyPair, held: Credentials, wanted: Wanted, now_s: float) -> Credentials:
     """What was issued, if it is what was asked for, by who may issue it. Raises `Unauthorized`."""
-    issued, realm = decode_grant(message)
+    issued, realm, account_jwt = decode_grant(message)
     known = held.realm
     if (realm.realm, realm.operator, realm.account) != (known.realm, known.operator, known.account):
         raise Unauthorized("the enroller answers for another realm, or another operator")
+    account = decode(account_jwt)  # whoever answers may say who issues: the operator has to have said so, too
+    if (account["iss"], account["sub"]) != (known.operator, known.account):
+        raise Unauthorized("who answers for the enroller shows an account that this realm's operator has not signed")
+    issuing = signing_keys(account)
+    if any(issuing.get(key) != role for role, keys in realm.roles.items() for key in keys):
+        raise Unauthorized("who answers for the enroller names issuers that the realm's operator does not")
     claims = decode(issued.jwt)
     enrolled = verified_enrolment(issued.enrolment, realm.issuers, realm.realm, now_s)
     same = (enrolled.key, enrolled.node, enrolled.role) == (wanted.key, wanted.node, wanted.role)

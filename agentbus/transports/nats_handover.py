@@ -4,8 +4,8 @@ The new link subscribes to everything while the old one still hears. What comes 
 one has unsubscribed, and each has brought all that the server had for it; then what came on both is told once. What is
 sent goes to the new link, and is held likewise until the server has taken all that went by the old one.
 
-The broker lets an answer go only by the connection that brought the request, so the old link stays for a while, for
-the answers to what it brought.
+Where a broker lets an answer go only by the connection that brought the request (`allow_responses`), it still goes: the
+old link stays for a while, for the answers to what it brought.
 
 Invariants: what is held is bounded by a round trip of either link, `ROUND_TRIP_S` at most. The order stays but
 within a queue group, whose messages under way just then come by either link; and no two come for one unless all their

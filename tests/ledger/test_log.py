@@ -405,3 +405,13 @@ def test_reading_the_journal_alone_changes_nothing(tmp_path: Path) -> None:
     assert disk.journal(mend=False) == [(0, entries(5))]
     assert disk.torn == 4
     assert journal.read_bytes() == torn
+
+
+def test_what_lies_in_a_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
+    disk = Disk(tmp_path / "log")
+    disk.open()
+    disk.append(0, [b"payload"])
+    disk.write([("tile/0/000", b"payload")])
+    disk.close()
+    assert (tmp_path / "log").stat().st_mode & 0o077 == 0
+    assert [path for path in disk.paths() if (disk.root / path).stat().st_mode & 0o077] == []

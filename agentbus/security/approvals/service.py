@@ -151,7 +151,7 @@ class Approvals(Agent):
                 self._end(effect, ctx)
         await self._tell(ctx)
 
-    @rpc(WaitingRequest, WaitingReply)
+    @rpc(WaitingRequest, WaitingReply, unsigned="allow")  # people ask with a command, which speaks plain protobuf
     async def tell_waiting(self, request: WaitingRequest, ctx: Context) -> WaitingReply:
         """What waits here: all of it without large payloads, or one call whole."""
         reply = WaitingReply(realm=ctx.realm, node=ctx.node)
@@ -169,7 +169,7 @@ class Approvals(Agent):
             reply.calls.append(told)
         return reply
 
-    @rpc(AnswerRequest, AnswerReply, concurrency=8, mailbox=1024)
+    @rpc(AnswerRequest, AnswerReply, concurrency=8, mailbox=1024, unsigned="allow")  # it has a signature of its own
     async def take_answer(self, request: AnswerRequest, ctx: Context) -> AnswerReply:
         """A person's yes or no. What does not count, and why, is in the reply."""
         reply = AnswerReply(node=ctx.node, here=True)

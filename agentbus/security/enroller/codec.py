@@ -70,15 +70,17 @@ def decode_request(message: EnrolmentRequest) -> Request:
     )
 
 
-def encode_grant(issued: Issued, realm: RealmFile) -> EnrolmentGrant:
-    """What was issued."""
-    return EnrolmentGrant(jwt=issued.jwt, enrolment=issued.enrolment, realm=json.dumps(realm.as_json()))
+def encode_grant(issued: Issued, realm: RealmFile, account_jwt: str) -> EnrolmentGrant:
+    """What was issued; the account, as its operator has signed it, says for the realm who may issue."""
+    told = {**realm.as_json(), "account_jwt": account_jwt}
+    return EnrolmentGrant(jwt=issued.jwt, enrolment=issued.enrolment, realm=json.dumps(told))
 
 
-def decode_grant(message: EnrolmentGrant) -> tuple[Issued, RealmFile]:
-    """What was issued, read and not believed. Raises `Unauthorized`."""
+def decode_grant(message: EnrolmentGrant) -> tuple[Issued, RealmFile, str]:
+    """What was issued, the realm, and its account's JWT, read and not believed. Raises `Unauthorized`."""
     try:
-        realm = RealmFile.of_json(json.loads(message.realm))
+        told = json.loads(message.realm)
+        realm = RealmFile.of_json(told)
     except (ValueError, ConfigurationError, RecursionError) as error:
         raise Unauthorized(f"not what an enroller answers: {error}") from None
-    return Issued(jwt=message.jwt, enrolment=message.enrolment), realm
+    return Issued(jwt=message.jwt, enrolment=message.enrolment), realm, str(told.get("account_jwt", ""))

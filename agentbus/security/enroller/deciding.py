@@ -28,10 +28,12 @@ class Standing:
     Attributes:
         public: what members know.
         revoked: users, to the second up to which what was issued to them is void; ``*`` is everybody.
+        account_jwt: the account, as its operator has signed it.
     """
 
     public: RealmFile
     revoked: Mapping[str, int]
+    account_jwt: str = ""
 
     def void(self, key: bytes, issued_s: int) -> bool:
         """Whether what was issued to a key at that time has been made void."""
@@ -72,7 +74,6 @@ class Desk:
             raise Refused(f"this is realm {standing.public.realm!r}, not {wish.realm!r}")
         if abs(now_s - wish.asked_s) > SKEW_S:
             raise Refused(f"asked {now_s - wish.asked_s:.0f} s ago, by its clock: set the clocks")
-        self._once(wish.nonce, now_s)
         if self._revoked_for_good(wanted.key, standing):
             raise Refused(
                 f"the key of node {wanted.node!r} has been revoked: it needs a new one, and to be let in anew"
@@ -81,6 +82,7 @@ class Desk:
         if admission is None:
             raise Refused(f"no admission by {request.admission!r} here: {', '.join(self._admissions)}")
         admission.check(request, now_s)
+        self._once(wish.nonce, now_s)  # only of who is admitted: others would fill what is remembered
         self._take(wanted.node, wanted.key, now_s, renewed=request.admission == RENEWAL)
         valid_s = min(wish.valid_s or self._valid_s, self._valid_s)
         issued = issue(wanted, self._signing(wanted.role), standing.public, int(now_s), valid_s)

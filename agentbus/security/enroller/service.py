@@ -90,19 +90,20 @@ class Enroller(Agent):
             raise
         write_taken(self._folder, self._desk.taken)
         log.info("enrolled", names=list(wanted.names))
-        return encode_grant(issued, standing.public)
+        return encode_grant(issued, standing.public, standing.account_jwt)
 
     def _standing(self) -> Standing:
         """How the realm stands: what the operator has signed. Raises `Refused` when that can't be trusted."""
         try:
             self._state = read_state(self._folder)
-            claims = decode(read_secret(self._folder / ACCOUNT_JWT, "copy it from the realm's folder").strip())
+            jwt = read_secret(self._folder / ACCOUNT_JWT, "copy it from the realm's folder").strip()
+            claims = decode(jwt)
         except (ConfigurationError, Unauthorized) as error:
             raise Refused(f"the enroller's folder can't be used: {error}") from None
         public = self._state.public
         if claims["iss"] != public.operator or claims["sub"] != public.account:
             raise Refused("the enroller's account.jwt is not of its realm's operator")
-        return Standing(public=public, revoked=revocations(claims))
+        return Standing(public=public, revoked=revocations(claims), account_jwt=jwt)
 
     def _issuers(self) -> Issuers:
         return self._state.public.issuers

@@ -155,6 +155,12 @@ def revocations(claims: Mapping[str, Any]) -> dict[str, int]:
     return {str(user): int(at) for user, at in found.items()}
 
 
+def signing_keys(claims: Mapping[str, Any]) -> dict[str, str]:
+    """Of an account's claims: its signing keys, public NKEYs, to the role that each issues."""
+    found: Any = claims["nats"].get("signing_keys") or []
+    return {str(scope["key"]): str(scope["role"]) for scope in found}
+
+
 def _template(permissions: Permissions) -> dict[str, Any]:
     deaf = {"deny": list(permissions.deaf)} if permissions.deaf else {}
     told: dict[str, Any] = {
@@ -165,8 +171,6 @@ def _template(permissions: Permissions) -> dict[str, Any]:
         "payload": -1,
         "allowed_connection_types": ["STANDARD"],
     }
-    if permissions.answers_s > 0:
-        told["resp"] = {"max": -1, "ttl": round(permissions.answers_s * 1e9)}
     return told
 
 

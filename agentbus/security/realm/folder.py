@@ -18,7 +18,6 @@ import json
 import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,7 +72,6 @@ class RealmState:
             "realm": self.public.as_json(),
             "buckets": {name: list(keys) for name, keys in layout.buckets.items()},
             "jobs": list(layout.jobs),
-            "answers_s": layout.answers_s,
             "revoked": dict(self.revoked),
             "servers": self.servers,
             "disk_bytes": self.disk_bytes,
@@ -90,7 +88,6 @@ class RealmState:
                     realm=public.realm,
                     buckets={str(name): tuple(map(str, keys)) for name, keys in told["buckets"].items()},
                     jobs=tuple(map(str, told["jobs"])),
-                    answers_s=float(told["answers_s"]),
                 ),
                 revoked={str(user): int(at) for user, at in told["revoked"].items()},
                 servers=int(told["servers"]),
@@ -216,11 +213,16 @@ def signing_key(enroller: Path, role: str) -> KeyPair:
 
 
 def read_taken(enroller: Path) -> dict[str, tuple[bytes, int]]:
-    """Which key has each node's name, and until when; what can't be read is nothing."""
-    with suppress(ConfigurationError, ValueError, KeyError, TypeError, AttributeError):
-        told = json.loads(read_secret(enroller / TAKEN, ""))
+    """Which key has each node's name, and until when. Raises `ConfigurationError`: with what can't be read, every name
+    would be free."""
+    path = enroller / TAKEN
+    if not path.exists():
+        return {}
+    try:
+        told = json.loads(read_secret(path, "agentbus identity enroll --realm-dir makes one"))
         return {str(node): (b64decode(key), int(until)) for node, (key, until) in told.items()}
-    return {}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ConfigurationError(f"{path} is not what was written: put a copy back: it says whose names are") from None
 
 
 def write_taken(enroller: Path, taken: Mapping[str, tuple[bytes, int]]) -> None:

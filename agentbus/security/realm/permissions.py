@@ -4,7 +4,10 @@ A pattern may hold nats-server's template variables: ``{{name()}}`` is the node'
 each agent that it may host. JetStream's API is allowed per stream and verb, never ``$JS.API.>``: whoever has that reads
 every stream by a consumer of its own, and purges it.
 
-Invariants: nobody may publish into an inbox (answers go by ``allow_responses``, to who asked) or listen in another's;
+Invariants: nobody may listen in another's inbox, or publish where a node hears the broker itself (subjects of six
+tokens and more, below ``{realm}.in.NODE.own``); answers go to four or five tokens, and are believed for who signed
+them. Never ``allow_responses``: it lets whoever hears a request publish to its reply subject, whatever that is, so that
+a node which asks itself, or another, with ``$JS.API.STREAM.PURGE.X`` for a reply subject purges a stream;
 nobody but `operator` and `enroller` may make, change, purge or delete a stream, as a stream's settings can copy another
 stream's messages to where they may be heard.
 
@@ -16,15 +19,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ...errors import ConfigurationError
 from ...subjects import check_name
 
 NODE = "{{name()}}"
 AGENT = "{{tag(agent)}}"
-ANSWERS_S = 120.0
 ENROL_TYPE = "agentbus-wire-v1-EnrolmentRequest"
 """The type, as it stands in a subject, of a request to be enrolled."""
-ROLES = ("agent", "enroller", "joiner", "observer", "operator")
+APPROVING = ("agentbus-wire-v1-WaitingRequest", "agentbus-wire-v1-AnswerRequest")
+"""The types of what people who approve ask and say."""
+ROLES = ("agent", "approver", "enroller", "joiner", "observer", "operator")
 
 _READ = ("STREAM.INFO.{s}", "STREAM.MSG.GET.{s}")
 _CONSUME = ("CONSUMER.CREATE.{s}.*", "CONSUMER.INFO.{s}.*", "CONSUMER.MSG.NEXT.{s}.*")
@@ -39,14 +42,12 @@ class Permissions:
     Attributes:
         publish, subscribe: patterns. No queue groups: beside a template variable nats-server drops them.
         deaf: what of `subscribe` is not heard all the same.
-        answers_s: seconds in which a request that came may be answered where it says; 0: no answers.
         subscriptions: how many a connection may have; -1 for no limit.
     """
 
     publish: tuple[str, ...]
     subscribe: tuple[str, ...]
     deaf: tuple[str, ...] = ()
-    answers_s: float = 0.0
     subscriptions: int = -1
 
 
@@ -59,7 +60,6 @@ class Layout:
         buckets: each bucket's name, to the keys that agents may write: patterns, in which ``{agent}`` is the name of
             each agent that the node hosts. All agents may read all of them. A lease is such a key.
         jobs: of sharding (`ShardJob`): all agents work on all of them.
-        answers_s: seconds that a request may be answered in.
 
     Raises:
         SubjectError, ConfigurationError: a name or a pattern that is none.
@@ -68,7 +68,6 @@ class Layout:
     realm: str
     buckets: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"checkpoints": ("{agent}.>",)})
     jobs: Sequence[str] = ()
-    answers_s: float = ANSWERS_S
 
     def __post_init__(self) -> None:
         check_name(self.realm, "realm")
@@ -78,8 +77,6 @@ class Layout:
             for token in pattern.split("."):
                 if token not in ("*", ">", "{agent}"):
                     check_name(token, "token of a key")
-        if not 0 < self.answers_s <= 86400:
-            raise ConfigurationError(f"answers_s={self.answers_s:g}: seconds above 0, a day at most")
 
     @property
     def streams(self) -> dict[str, tuple[str, ...]]:
@@ -108,7 +105,7 @@ def permissions(layout: Layout) -> dict[str, Permissions]:
     present = ("$SRV.>", f"{realm}.why")
     heard = (f"{realm}.ev.>",)
     asked = (f"{realm}.to.*.*", f"{realm}.any.*", f"{realm}.all.*", f"{realm}.call.*")
-    answers = layout.answers_s
+    answers = (f"{realm}.in.*.*", f"{realm}.in.*.*.*")
     dead, seen = f"agentbus_{realm}_dead", f"agentbus_{realm}_seen"
     stored = [subject for subjects in layout.streams.values() for subject in subjects]
     used = [stream for stream in layout.streams if stream not in (dead, seen)]
@@ -118,6 +115,7 @@ def permissions(layout: Layout) -> dict[str, Permissions]:
             publish=(
                 *heard,
                 *asked,
+                *answers,
                 f"{realm}.why",
                 *stored,
                 *_streams(used, _READ, _CONSUME),
@@ -134,19 +132,21 @@ def permissions(layout: Layout) -> dict[str, Permissions]:
                 f"{realm}.call.*",
             ),
             deaf=(enrol, f"{realm}.all.{ENROL_TYPE}"),
-            answers_s=answers,
         ),
-        "observer": Permissions(publish=(enrol, *present), subscribe=(inbox, *present, *heard), answers_s=answers),
-        "joiner": Permissions(publish=(enrol,), subscribe=(inbox, *present), answers_s=1.0, subscriptions=64),
+        "approver": Permissions(
+            publish=(enrol, *(f"{realm}.all.{kind}" for kind in APPROVING)), subscribe=(inbox,), subscriptions=64
+        ),
+        "observer": Permissions(publish=(enrol, *present, *answers), subscribe=(inbox, *present, *heard)),
+        "joiner": Permissions(publish=(enrol,), subscribe=(inbox, *present), subscriptions=64),
         "enroller": Permissions(
-            publish=(*heard, *_streams(every, ("STREAM.INFO.{s}",), _MAKE)),
+            publish=(*heard, *answers, *_streams(every, ("STREAM.INFO.{s}",), _MAKE)),
             subscribe=(inbox, *present, f"{realm}.to.{AGENT}.*", enrol, f"{realm}.all.{ENROL_TYPE}"),
-            answers_s=answers,
         ),
         "operator": Permissions(
             publish=(
                 *heard,
                 *asked,
+                *answers,
                 *present,
                 f"{realm}.log.>",
                 f"{realm}.dead.>",
@@ -154,7 +154,6 @@ def permissions(layout: Layout) -> dict[str, Permissions]:
                 *_settled(every),
             ),
             subscribe=(inbox, *present, *heard, *asked, f"{realm}.log.>", f"{realm}.dead.>"),
-            answers_s=answers,
         ),
     }
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agentbus.errors import AgentBusError, ConfigurationError, Refused, Unauthorized
 from agentbus.security import KeyPair, Kind, RealmFile, verified_enrolment
+from agentbus.security.enroller import deciding
 from agentbus.security.enroller.admission import JOIN_KEY, RENEWAL, JoinKey, StillEnrolled, join_proof
 from agentbus.security.enroller.codec import EnrolmentRequest, decode_request, encode_request, encode_wish
 from agentbus.security.enroller.deciding import Desk, Standing
 from agentbus.security.enroller.model import Wish
 from agentbus.security.realm.claims import decode
+from agentbus.security.realm.folder import read_taken, write_taken
 from agentbus.security.realm.issuing import Issued, Wanted, issue
 from agentbus.security.realm.permissions import ROLES
 
@@ -247,3 +250,26 @@ def test_only_the_roles_key_issues_and_not_for_ever() -> None:
     for valid_s in (0, -1, 10**9):
         with pytest.raises(ConfigurationError, match="validity"):
             issue(wanted, KEYS["agent"], REALM, NOW, valid_s)
+
+
+def test_who_is_not_admitted_takes_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deciding, "MAX_REMEMBERED", 4)
+    office = Office()
+    for _ in range(8):
+        with pytest.raises(Refused, match="not this realm's join key"):
+            office.join(OTHER, secret="guessed", node="other")
+    office.join()
+
+
+@pytest.mark.parametrize("broken", ["", "{", "[]", '{"hall": 1}', "others may read it"])
+def test_names_are_not_free_because_they_cannot_be_read(tmp_path: Path, broken: str) -> None:
+    assert read_taken(tmp_path) == {}
+    write_taken(tmp_path, {"hall": (PAIR.key, NOW)})
+    assert read_taken(tmp_path) == {"hall": (PAIR.key, NOW)}
+    path = tmp_path / "taken.json"
+    if broken.startswith("others"):
+        path.chmod(0o644)
+    else:
+        path.write_text(broken)
+    with pytest.raises(ConfigurationError):
+        read_taken(tmp_path)

@@ -50,7 +50,7 @@ def test_an_enrolment_of_another_key_is_not_loaded(world: World, tmp_path: Path)
 def test_a_realm_is_kept_and_read(world: World) -> None:
     public = world.realm.public
     assert RealmFile.of_json(public.as_json()) == public
-    assert set(public.issuers.values()) == {"agent", "enroller", "joiner", "observer", "operator"}
+    assert set(public.issuers.values()) == {"agent", "approver", "enroller", "joiner", "observer", "operator"}
     with pytest.raises(ConfigurationError, match="not a realm"):
         RealmFile.of_json({"realm": "plant"})
 

@@ -232,7 +232,7 @@ async def test_it_writes_nowhere_that_is_not_its_own(worlds: object, role: str) 
     world = realm_of_spies(worlds)
     async with spied(world, role) as (spy, vault, _):
         subjects = [
-            "plant.in.vault.1_1_1", f"plant.in.vault.{vault.epoch:x}", "plant.in.guest.x",
+            "plant.in.vault.own.x.r.1", "plant.in.guest.own.x.c1", f"{vault.transport.inbox}.r.1",  # type: ignore[attr-defined]
             "$KV.plant_leases.keeper.door", "$KV.plant_ledger.tip", "$KV.plant_checkpoints.keeper.0",
             "$JS.ACK.agentbus_plant_dead.x.1.1.1.1.1", "$SYS.REQ.SERVER.PING", "_INBOX.anybody", "other.ev.x",
             "plant.new.x",
