@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from .secrets_shown import pytest_runtest_makereport as pytest_runtest_makereport
+
 
 @pytest.fixture(params=["memory"])
 def url(request: pytest.FixtureRequest) -> str:
