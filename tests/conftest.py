@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from .secrets_shown import pytest_runtest_makereport as pytest_runtest_makereport
+from .secrets_shown import pytest_runtest_makereport
+
+__all__ = ["pytest_runtest_makereport"]
 
 
 @pytest.fixture(params=["memory"])

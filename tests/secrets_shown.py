@@ -1,8 +1,8 @@
 """No test's output shows a secret: a test that prints or logs one fails, whatever it is about.
 
-Looked for: seeds of keys in NATS's form, private keys in PEM, user JWTs, passwords in URLs; in what a test and
-the processes that it started printed, and in what was logged. Secrets that hide elsewhere (``ps``, errors, what commands print) have tests of
-their own, with planted markers: tests/security/realms/test_secrets.py.
+Looked for: seeds of keys in NATS's form, private keys in PEM, user JWTs, passwords in URLs; in what a test and the
+processes that it started printed, and in what was logged. Secrets that hide elsewhere (``ps``, errors, what commands
+print) have tests of their own, with planted markers: tests/security/realms/test_secrets.py.
 """
 
 from __future__ import annotations
