@@ -190,9 +190,11 @@ class PolicyState:
                 return Decision(cost=own, refusal=wrong)
             cost = float(own) + queue
             step = "weight"
-            weight = self._weight(job) if callable(self._weight) else self._weight
-            if wrong := invalid("the weight of", weight, 1.0, name):
-                return Decision(cost=cost, weight=weight, refusal=wrong)
+            weight = self._weight
+            if callable(weight):  # else it was looked at when it was set
+                weight = weight(job)
+                if wrong := invalid("the weight of", weight, 1.0, name):
+                    return Decision(cost=cost, weight=weight, refusal=wrong)
             bid = cost
             if weight:
                 step = "strategy"
