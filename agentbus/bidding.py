@@ -130,13 +130,14 @@ class Bidder:
             if inbound.foreign:
                 answer(self._host, inbound, 0, SchemaMismatch("calls for proposals come in frames: use delegate()"))
             return
-        self._host.port.bus.hold()  # others on this node bid in this turn, too
+        bus = self._host.port.bus
+        bus.hold()  # others on this node bid in this turn, too
         source, epoch, number = frame.source, frame.epoch, frame.sequence
-        queue = self.queue()  # of all of the frame's: nothing is awarded or done meanwhile
+        queue, at_us = self.queue(), bus.clock_us()  # of all of the frame's: nothing is awarded or done meanwhile
         for index, call in enumerate(inbound.read(call_of)):
             key = (source, epoch, number + index)
             if key not in self._open and key not in self._taken:
-                self._answer(inbound, index, key, call, queue)
+                self._answer(inbound, index, key, call, queue, at_us)
         self._forget(inbound.received_s)
 
     def _forget(self, now: float) -> None:
@@ -154,7 +155,7 @@ class Bidder:
             self._held -= len(known.job)
         return known
 
-    def _answer(self, inbound: Inbound, index: int, key: JobKey, call: Called, queue: float) -> None:
+    def _answer(self, inbound: Inbound, index: int, key: JobKey, call: Called, queue: float, at_us: int) -> None:
         host, frame = self._host, inbound.frame
         payload, terms, result, broken = call
         if broken:
@@ -171,7 +172,8 @@ class Bidder:
             if isinstance(error, HandlerFailed) and isinstance(error.__cause__, Exception):
                 host.failed(self._spec.name, error.__cause__)
             return
-        self._note(key, "bid", _BID, (self._spec.name, terms.value, cost, weight, bid))
+        values = (self._spec.name, terms.value, cost, weight, bid)
+        host.port.bus.decisions.note(host.log, key, host.name, "bid", _BID, values, at_us)
         deadlines = frame.deadlines_ms
         expires_s = inbound.received_s + (deadlines[index] / 1000 if deadlines else 0.0)
         self._held += len(payload)
@@ -210,14 +212,14 @@ class Bidder:
     def closed(self, inbound: Inbound) -> None:
         """Jobs are over. Of a bid that waits for a decision that is the rejection."""
         frame = inbound.frame
-        for word in inbound.read(rejection_of):
-            key = (frame.source, frame.epoch, word.call)
-            known = self._taken_back(key)
-            if known is None or word.price is None:
+        source, epoch = frame.source, frame.epoch
+        for call, price in inbound.read(rejection_of):
+            known = self._taken_back((source, epoch, call))
+            if known is None or price is None:
                 continue
             value = known.terms.value
-            if value is None or word.price <= value:  # else it is no price of this job
-                self._learn(known, won=False, price=word.price)
+            if value is None or price <= value:  # else it is no price of this job
+                self._learn(known, won=False, price=price)
 
     def decided(self, inbound: Inbound, index: int) -> bool:
         """An award or a cancellation has come. Returns whether it was of a call that this one knows."""

@@ -95,31 +95,34 @@ class Decisions:
         what: str,
         names: tuple[str, ...],
         values: tuple[Any, ...],
+        at_us: int = 0,
     ) -> None:
         """Keeps a decision, and logs it at level debug where logs were set up, as structlog alone prints all levels.
         What is no number and no word is kept as it is written: an error holds whatever its raiser had in hand. (What is
-        kept is tuples, which the garbage collector does not look through again: each job makes a dozen.)"""
+        kept is tuples, which the garbage collector does not look through again: each job makes a dozen.)
+
+        Args:
+            at_us: now, by this clock, where the caller has looked; 0: it has not.
+        """
         for value in values:
             kind = value.__class__
             if kind not in _PLAIN and not (kind is str and len(value) <= LONGEST):
                 values = tuple(map(_plain, values))
                 break
-        entry = (key, self._clock_us(), agent, what, names, values)
+        entry = (key, at_us or self._clock_us(), agent, what, names, values)
         self._kept.append(entry)
-        if self._takers or structlog.is_configured():
-            self._tell(log, entry)
+        if self._takers:
+            self._hand_on(log, entry)
+        if structlog.is_configured() and log.is_enabled_for(DEBUG):
+            facts = {name: _plain(fact) for name, fact in zip(names, values, strict=True)}
+            log.debug(f"job {what}", job=job_id(key), **facts)
 
-    def _tell(self, log: FilteringBoundLogger, entry: _Kept) -> None:
+    def _hand_on(self, log: FilteringBoundLogger, entry: _Kept) -> None:
         for take in self._takers:
             try:
                 take(_decided(entry))
             except Exception as error:
                 log.error("a decision was not taken", job=job_id(entry[0]), what=entry[3], error=repr(error))
-        if structlog.is_configured() and log.is_enabled_for(DEBUG):
-            told = _decided(entry)
-            log.debug(
-                f"job {told.what}", job=job_id(told.key), **{name: _plain(fact) for name, fact in told.facts.items()}
-            )
 
     def of(self, job: str) -> Iterator[Decided]:
         """What was decided about a job, the oldest first; about each job for the empty one. At most `TOLD`."""

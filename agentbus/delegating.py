@@ -248,9 +248,7 @@ class Delegation(Call, Generic[R]):
         effects = machine.handle(event, self._time())
         if effects:
             todo.extend(effects)
-        if self._busy:
-            return  # it happened while an effect was carried out, and its own come after that
-        if todo:
+        if todo and not self._busy:  # else it happened while an effect was carried out, and its own come after that
             self._busy = True
             while todo:
                 self._carry_out(todo.popleft())
@@ -262,23 +260,23 @@ class Delegation(Call, Generic[R]):
 
     def answer(self, kind: str, source: str, payload: bytes) -> None:
         """A bid, or a refusal."""
-        if not self._audience.knows(source):
+        if source not in self._audience.known:
             try:
                 check_name(source, "agent")
             except SubjectError:
                 return
             self._audience.heard(source)
-        if kind == FAILURE_TYPE:
+        if kind == PROPOSAL:
+            try:
+                bid = bid_of(source, payload)
+            except DecodeError as error:
+                self.happened(Declined(source, SchemaMismatch(f"the bid can't be read: {error}")))
+            else:
+                self.happened(Proposed(bid))
+        elif kind == FAILURE_TYPE:
             self.happened(Declined(source, as_error(payload)))
-            return
-        try:
-            if kind != PROPOSAL:
-                raise SchemaMismatch(f"a {kind} is no bid")
-            bid = bid_of(source, payload)
-        except (DecodeError, SchemaMismatch) as error:
-            self.happened(Declined(source, SchemaMismatch(f"the bid can't be read: {error}")))
         else:
-            self.happened(Proposed(bid))
+            self.happened(Declined(source, SchemaMismatch(f"the bid can't be read: a {kind} is no bid")))
 
     def performed(self, bidder: str, kind: str, payload: bytes) -> None:
         """A winner's answer."""

@@ -330,7 +330,10 @@ class Port:
             )
             self.reply_error(inbox, sequence, too_large, hops)
             return
-        self._answer(lane, sequence, payload)
+        if not lane.fits(payload):
+            self.bus.emit(lane)
+        if lane.answer(payload, sequence):
+            self.bus.gathered(lane)
 
     def _answer_lane(self, inbox: str, message: Message, hops: int) -> Lane:
         if len(self._answers) >= MAX_LANES:
@@ -342,9 +345,7 @@ class Port:
         """Answers with an error; its text is cut to what the broker takes."""
         lane = self.lane(inbox, FAILURE_TYPE, hops)
         room = self.bus.transport.max_payload - lane.overhead
-        self._answer(lane, sequence, to_failure(error, room).SerializeToString())
-
-    def _answer(self, lane: Lane, sequence: int, payload: bytes) -> None:
+        payload = to_failure(error, room).SerializeToString()
         if not lane.fits(payload):
             self.bus.emit(lane)
         if lane.answer(payload, sequence):
