@@ -190,11 +190,10 @@ class PolicyState:
                 return Decision(cost=own, refusal=wrong)
             cost = float(own) + queue
             step = "weight"
-            weight = self._weight
-            if callable(weight):  # else it was looked at when it was set
-                weight = weight(job)
-                if wrong := invalid("the weight of", weight, 1.0, name):
-                    return Decision(cost=cost, weight=weight, refusal=wrong)
+            given = self._weight
+            weight = given(job) if callable(given) else given  # which was looked at when it was set
+            if callable(given) and (wrong := invalid("the weight of", weight, 1.0, name)):
+                return Decision(cost=cost, weight=weight, refusal=wrong)
             bid = cost
             if weight:
                 step = "strategy"
