@@ -53,8 +53,8 @@ class Header(NamedTuple):
     enrolment: bytes
 
 
-def unsigned(header: Header, body: bytes) -> bytes:
-    """The sealed frame without its signature. Raises `Unauthorized` for what has no room in the header."""
+def packed(header: Header) -> bytes:
+    """What stands between the signature and the body. Raises `Unauthorized` for what has no room in it."""
     source = header.source.encode()
     if len(source) > MAX_SOURCE or len(header.enrolment) > MAX_ENROLMENT:
         raise Unauthorized(f"the name {header.source[:40]!r}..., or its enrolment, is too long to travel with frames")
@@ -67,7 +67,7 @@ def unsigned(header: Header, body: bytes) -> bytes:
         len(source),
         len(header.enrolment),
     )
-    return b"".join((numbers, source, header.enrolment, body))
+    return b"".join((numbers, source, header.enrolment))
 
 
 def parsed(sealed: bytes) -> tuple[Header, int]:
@@ -87,9 +87,10 @@ def parsed(sealed: bytes) -> tuple[Header, int]:
     return Header(source, epoch, number, issued_us, expires_us, durable, begins, sealed[middle:end]), end
 
 
-def signable(subject: str, reply: str, rest: bytes | memoryview) -> bytes:
-    """What is signed, for a frame that goes to `subject`; `rest` is the sealed frame without its signature."""
+def signable(subject: str, reply: str, head: bytes, body: bytes | memoryview = b"") -> bytes:
+    """What is signed, for a frame that goes to `subject`: `head` and `body` are the sealed frame without its
+    signature. They are hashed one after the other, since joining them copies a frame."""
     to, back = subject.encode(), reply.encode()
-    hashed = sha256(b"".join((_LENGTH.pack(len(to)), to, _LENGTH.pack(len(back)), back)))
-    hashed.update(rest)
+    hashed = sha256(b"".join((_LENGTH.pack(len(to)), to, _LENGTH.pack(len(back)), back, head)))
+    hashed.update(body)
     return DOMAIN + hashed.digest()
