@@ -6,6 +6,9 @@ the flood, the order changing from round to round, counted from when a request w
 the rounds, so that what else the machine does now and then does not decide: of both 99th percentiles, of both medians,
 and of the rounds' ratios. The flooder runs at the lowest priority, since in the field it
 has a processor of its own; it shares the server's and the agent's time as it would there.
+
+With ``--signed`` all nodes are enrolled and sign; the agent that has limits keeps scores, too, so that the flooder is
+graylisted after a while, and its frames are dropped before their signatures are verified.
 """
 
 from __future__ import annotations
@@ -74,13 +77,13 @@ def percentile(values: Sequence[float], share: float = 0.99) -> float:
     return ordered[ceil(len(ordered) * share - 1e-9) - 1]
 
 
-async def cell(url: str, per_s: float, limited: bool, rounds: int, seconds: float) -> Cell:
+async def cell(url: str, per_s: float, limited: bool, rounds: int, seconds: float, signed: bool) -> Cell:
     """Measures one cell."""
     async with AsyncExitStack() as stack:
 
         async def start(side: str, **options: Any) -> Any:
             started = await stack.enter_async_context(
-                child(f"{SIDES}:{side}", {"url": url, **options}, deadline_s=DEADLINE_S)
+                child(f"{SIDES}:{side}", {"url": url, "signed": signed, **options}, deadline_s=DEADLINE_S)
             )
             await started.expect("ready")
             return started
@@ -121,13 +124,13 @@ async def cell(url: str, per_s: float, limited: bool, rounds: int, seconds: floa
         return Cell(per_s, limited, measured, await host.expect("done"))
 
 
-async def run(rates: Sequence[float], rounds: int, seconds: float, only_limited: bool) -> list[Cell]:
+async def run(rates: Sequence[float], rounds: int, seconds: float, only_limited: bool, signed: bool) -> list[Cell]:
     """Measures all cells, one after the other."""
     cells: list[Cell] = []
     async with nats_server() as url:
         for per_s in rates:
             for limited in (True,) if only_limited else (True, False):
-                cells.append(await cell(url, per_s, limited, rounds, seconds))
+                cells.append(await cell(url, per_s, limited, rounds, seconds, signed))
     return cells
 
 
@@ -166,10 +169,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
     parser.add_argument("--only-limited", action="store_true", help="leave out the agent without limits")
+    parser.add_argument("--signed", action="store_true", help="all frames are signed, and the agent keeps scores")
     parser.add_argument("--json", type=Path, default=RESULTS)
     parser.add_argument("--check", action="store_true", help="exit with 1 when the bar is missed")
     asked = parser.parse_args(argv)
-    cells = asyncio.run(run(asked.rates, asked.rounds, asked.seconds, asked.only_limited))
+    cells = asyncio.run(run(asked.rates, asked.rounds, asked.seconds, asked.only_limited, asked.signed))
     show(Console(width=None if sys.stdout.isatty() else UNSEEN_WIDTH), cells)
     asked.json.parent.mkdir(parents=True, exist_ok=True)
     document = {"machine": machine.description(), "cells": [{**asdict(each), "ratio": each.ratio} for each in cells]}

@@ -126,8 +126,8 @@ def _rates(kind: str, what: str, rounds: int, *lines: _Line, **how: bool) -> Fig
         name=f"rate, {kind}",
         title="Signed and verified events, against the same unsigned",
         method=(
-            f"{what} `await node.publish(message)` in a loop, one publisher and one subscriber process. One signature a "
-            "frame. From the first publish to the last handler call; all are counted. 'By processor time': events a "
+            f"{what} `await node.publish(message)` in a loop, one publisher and one subscriber process. One signature "
+            "a frame. From the first publish to the last handler call; all are counted. 'By processor time': events a "
             "second of the busier of the two processes, which is what they would reach on processors of their own."
         ),
         sides=(
