@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 
 from ..errors import AgentBusError, ConfigurationError, StorageFailed, SubjectError, Unauthorized
 from ..limits import FORGED, INVALID, Watcher
@@ -27,6 +28,8 @@ KNOWN = 4096
 """Enrolments that are remembered as verified."""
 STREAMS = 65536
 """Streams whose next number is remembered; one that was forgotten begins above all numbers that were."""
+SHORT = 128
+"""Characters of a subject that is kept as it is; of a longer one its hash is kept, so that they take little memory."""
 MICRO = 1_000_000
 
 
@@ -269,8 +272,11 @@ class Guard:
         if watcher is not None and watcher.ignores(enrolment.key):
             counters.ignored += 1
             raise Unauthorized(f"a frame in the name of {header.source!r}: its key is graylisted")
-        body = memoryview(sealed)[start:]
-        signed = signable(subject, reply, sealed[SIGNATURE_BYTES:start], body)
+        try:
+            signed = signable(subject, reply, sealed[SIGNATURE_BYTES:start], memoryview(sealed)[start:])
+        except Unauthorized:
+            counters.forged += 1
+            raise
         if not verified(enrolment.key, signed, sealed[:SIGNATURE_BYTES]):
             counters.forged += 1
             if watcher is not None:
@@ -286,7 +292,8 @@ class Guard:
         if durable:
             skipped, late = 0, False
         else:
-            stream = (ear, header.epoch, header.source, subject)
+            topic = subject if len(subject) <= SHORT else sha256(subject.encode()).hexdigest()
+            stream = (ear, header.epoch, header.source, topic)
             heard = self._replays.judge(enrolment.key, stream, header.number, header.issued_us, begins=header.begins)
             if heard.refusal:
                 counters.replayed += 1

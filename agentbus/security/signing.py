@@ -22,7 +22,7 @@ elsewhere, is one that nobody has signed. Who receives one never writes it again
 from __future__ import annotations
 
 from hashlib import sha256
-from struct import Struct
+from struct import Struct, error
 from typing import NamedTuple
 
 from ..errors import SubjectError, Unauthorized
@@ -89,8 +89,13 @@ def parsed(sealed: bytes) -> tuple[Header, int]:
 
 def signable(subject: str, reply: str, head: bytes, body: bytes | memoryview = b"") -> bytes:
     """What is signed, for a frame that goes to `subject`: `head` and `body` are the sealed frame without its
-    signature. They are hashed one after the other, since joining them copies a frame."""
-    to, back = subject.encode(), reply.encode()
-    hashed = sha256(b"".join((_LENGTH.pack(len(to)), to, _LENGTH.pack(len(back)), back, head)))
+    signature. They are hashed one after the other, since joining them copies a frame. Raises `Unauthorized` for a
+    subject that can't be signed."""
+    try:
+        to, back = subject.encode(), reply.encode()
+        address = _LENGTH.pack(len(to)) + to + _LENGTH.pack(len(back)) + back
+    except (UnicodeEncodeError, error):
+        raise Unauthorized(f"a subject that can't be signed: {subject[:40]!r}..., {reply[:40]!r}...") from None
+    hashed = sha256(address + head)
     hashed.update(body)
     return DOMAIN + hashed.digest()
