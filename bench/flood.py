@@ -7,6 +7,9 @@ the rounds, so that what else the machine does now and then does not decide: of 
 and of the rounds' ratios. The flooder runs at the lowest priority, since in the field it
 has a processor of its own; it shares the server's and the agent's time as it would there.
 
+Told besides is what share of one processor the agent's node took: on a machine whose others leave it less than that, it
+falls behind, and what is measured then is the machine.
+
 With ``--signed`` all nodes are enrolled and sign; the agent that has limits keeps scores, too, so that the flooder is
 graylisted after a while, and its frames are dropped before their signatures are verified.
 """
@@ -45,8 +48,8 @@ UNSEEN_WIDTH = 160
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One pair: the 99th percentiles, quiet and flooded, seconds, the same of the medians, and how many honest requests
-    were not answered in the flood."""
+    """One pair: the 99th percentiles, quiet and flooded, seconds, the same of the medians and of what the agent's node
+    took of one processor, and how many honest requests were not answered in the flood."""
 
     quiet_s: float
     flooded_s: float
@@ -54,6 +57,8 @@ class Round:
     flood_per_s: float
     quiet_median_s: float = 0.0
     flooded_median_s: float = 0.0
+    quiet_cpu: float = 0.0
+    flooded_cpu: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,31 +97,33 @@ async def cell(url: str, per_s: float, limited: bool, rounds: int, seconds: floa
         honest = await start("ask", senders=SENDERS, per_s=PER_S)
         flooder = await start("flood", per_s=per_s)
 
-        async def ask(for_s: float) -> list[float]:
+        async def used_s() -> float:
+            host.tell(used=True)
+            return float((await host.expect("used"))["cpu_s"])
+
+        async def ask(for_s: float) -> tuple[list[float], float]:
+            before = await used_s()
             honest.tell(seconds=for_s)
-            return [float(each) for each in (await honest.expect("asked"))["took_s"]]
+            took = [float(each) for each in (await honest.expect("asked"))["took_s"]]
+            return took, (await used_s() - before) / for_s
 
-        async def quiet() -> list[float]:
-            return await ask(seconds)
-
-        async def flooded() -> tuple[list[float], float]:
+        async def flooded() -> tuple[list[float], float, float]:
             flooder.tell(seconds=seconds + 1.0)
             await asyncio.sleep(0.5)
-            took = await ask(seconds)
+            took, cpu = await ask(seconds)
             told = await flooder.expect("flooded")
             await ask(min(1.0, seconds))  # until what is left of it has been dealt with
-            return took, told["count"] / told["took_s"]
+            return took, cpu, told["count"] / told["took_s"]
 
         await ask(1.0)
         measured: list[Round] = []
         for place in range(rounds):
-            before = await quiet() if place % 2 == 0 else None
-            during, rate = await flooded()
-            calm = before if before is not None else await quiet()
+            before = await ask(seconds) if place % 2 == 0 else None
+            during, busy, rate = await flooded()
+            calm, idle = before if before is not None else await ask(seconds)
             lost = sum(each == float("inf") for each in during)
-            measured.append(
-                Round(percentile(calm), percentile(during), lost, rate, percentile(calm, 0.5), percentile(during, 0.5))
-            )
+            tails, middles = (percentile(calm), percentile(during)), (percentile(calm, 0.5), percentile(during, 0.5))
+            measured.append(Round(*tails, lost, rate, *middles, idle, busy))
         for each in (honest, flooder, host):
             each.tell(stop=True)
         await honest.expect("done")
@@ -138,7 +145,7 @@ def show(console: Console, cells: Sequence[Cell]) -> None:
     """Prints the table."""
     table = Table(title="one flooding node, and the others' p99", box=None)
     columns = ("flood, requests/s", "limits", "p99 quiet, ms", "flooded", "p50 quiet, ms", "flooded", "ratio of p99")
-    for column in (*columns, "quartiles", "unanswered"):
+    for column in (*columns, "quartiles", "unanswered", "node's cpu quiet", "flooded"):
         table.add_column(column, justify="right")
     for each in cells:
         ratios = sorted(pair.flooded_s / pair.quiet_s for pair in each.rounds)
@@ -158,6 +165,8 @@ def show(console: Console, cells: Sequence[Cell]) -> None:
             number(each.ratio),
             f"{percentile(ratios, 0.25):.2f}, {percentile(ratios, 0.75):.2f}",
             str(sum(pair.unanswered for pair in each.rounds)),
+            number(median(pair.quiet_cpu for pair in each.rounds)),
+            number(median(pair.flooded_cpu for pair in each.rounds)),
         )
     console.print(table)
 

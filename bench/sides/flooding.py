@@ -38,13 +38,15 @@ def guarded(node: str, signed: bool, *names: str) -> Guard | None:
 
 
 async def host(channel: Channel, *, url: str, limited: bool, signed: bool) -> dict[str, Any]:
-    """Answers until it is told to stop. With limits and signatures it keeps scores, too."""
+    """Answers until it is told to stop, and says what processor time it has used. With limits and signatures it keeps
+    scores, too."""
     limits = Limits(per_sender=ALLOWED) if limited else Limits(fair=False)
     agents = [Desk(), Scorekeeper()] if limited and signed else [Desk()]
     guard = guarded("host", signed, "desk", "scorekeeper")
     async with Node(url, name="host", agents=agents, limits=limits, guard=guard) as node:
         channel.tell("ready")
-        await channel.told(timeout_s=300.0)
+        while (await channel.told(timeout_s=300.0)).get("used"):
+            channel.tell("used", cpu_s=time.process_time())
         counters = node.statistics().agents["desk"].behaviors["answer"]
         return {
             "handled": counters.handled,
