@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 
 from ..errors import AgentBusError, ConfigurationError, StorageFailed, SubjectError, Unauthorized
 from ..limits import FORGED, INVALID, Watcher
@@ -21,12 +22,14 @@ from .keys import SIGNATURE_BYTES, KeyPair, verified
 from .model import Enrolment
 from .positions import ClaimedJob, Delivery, Positions, stream_name
 from .replay import CAPACITY, Replays
-from .signing import OVERHEAD, Header, parsed, signable, unsigned
+from .signing import OVERHEAD, Header, packed, parsed, signable
 
 KNOWN = 4096
 """Enrolments that are remembered as verified."""
 STREAMS = 65536
 """Streams whose next number is remembered; one that was forgotten begins above all numbers that were."""
+SHORT = 128
+"""Characters of a subject that is kept as it is; of a longer one its hash is kept, so that they take little memory."""
 MICRO = 1_000_000
 
 
@@ -233,9 +236,9 @@ class Guard:
         number, begins = self._next(source, epoch, subject)
         expires_us = issued_us + (self._durable_us if durable else self._window_us)
         header = Header(source, epoch, number, issued_us, expires_us, durable, begins, self._enrolment)
-        rest = unsigned(header, body)
+        head = packed(header)
         self.counters.sealed += 1
-        return self._pair.sign(signable(subject, reply, rest)) + rest
+        return b"".join((self._pair.sign(signable(subject, reply, head, body)), head, body))
 
     def _next(self, source: str, epoch: int, subject: str) -> tuple[int, bool]:
         """The number of the next frame of a stream, and whether it is counted anew."""
@@ -265,12 +268,16 @@ class Guard:
         self._in_time(header)
         known = self._speaker(header)
         enrolment = known.enrolment
-        rest = memoryview(sealed)[SIGNATURE_BYTES:]
         watcher = self.watcher
         if watcher is not None and watcher.ignores(enrolment.key):
             counters.ignored += 1
             raise Unauthorized(f"a frame in the name of {header.source!r}: its key is graylisted")
-        if not verified(enrolment.key, signable(subject, reply, rest), sealed[:SIGNATURE_BYTES]):
+        try:
+            signed = signable(subject, reply, sealed[SIGNATURE_BYTES:start], memoryview(sealed)[start:])
+        except Unauthorized:
+            counters.forged += 1
+            raise
+        if not verified(enrolment.key, signed, sealed[:SIGNATURE_BYTES]):
             counters.forged += 1
             if watcher is not None:
                 watcher.saw(enrolment.key, FORGED)
@@ -285,7 +292,8 @@ class Guard:
         if durable:
             skipped, late = 0, False
         else:
-            stream = (ear, header.epoch, header.source, subject)
+            topic = subject if len(subject) <= SHORT else sha256(subject.encode()).hexdigest()
+            stream = (ear, header.epoch, header.source, topic)
             heard = self._replays.judge(enrolment.key, stream, header.number, header.issued_us, begins=header.begins)
             if heard.refusal:
                 counters.replayed += 1
