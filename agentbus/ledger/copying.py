@@ -50,11 +50,13 @@ async def _copied(store: Files, folder: Path) -> Checkpoint:
             raise LedgerInvalid(f"{place.path} is missing", index=place.first, path=place.path)
         files.append((place.path, found))
         if len(files) >= AT_ONCE:
-            await asyncio.to_thread(disk.write, files)
+            await asyncio.to_thread(disk.put, files)
             files = []
     if witnessed is not None:
         files.append((WITNESSED, witnessed))
-    await asyncio.to_thread(disk.write, [*files, (CHECKPOINT, content)])
+    await asyncio.to_thread(disk.put, files)
+    await asyncio.to_thread(disk.settle)
+    await asyncio.to_thread(disk.write, [(CHECKPOINT, content)])
     await asyncio.to_thread(disk.close)
     return checkpoint
 

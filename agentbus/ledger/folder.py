@@ -46,6 +46,14 @@ class Folder:
         """See `Files`."""
         await asyncio.to_thread(self._disk.write, files)
 
+    async def put(self, files: Sequence[File]) -> None:
+        """See `Store`."""
+        await asyncio.to_thread(self._disk.put, files)
+
+    async def settle(self) -> None:
+        """See `Store`."""
+        await asyncio.to_thread(self._disk.settle)
+
     async def remove(self, paths: Iterable[str]) -> None:
         """See `Store`."""
         await asyncio.to_thread(self._disk.remove, list(paths))
