@@ -44,7 +44,7 @@ async def _copied(store: Files, folder: Path) -> Checkpoint:
     checkpoint = open_checkpoint(content)[1]
     disk = Disk(folder)
     files: list[File] = []
-    for place in _places(checkpoint.size):
+    for place in places(checkpoint.size):
         found = await store.read(place.path)
         if found is None:
             raise LedgerInvalid(f"{place.path} is missing", index=place.first, path=place.path)
@@ -61,7 +61,7 @@ async def _copied(store: Files, folder: Path) -> Checkpoint:
     return checkpoint
 
 
-def _places(size: int) -> Iterator[Place]:
+def places(size: int) -> Iterator[Place]:
     """All tiles and bundles of a log; those of the edge first, as they are replaced soonest."""
     level = BUNDLE
     while count := size >> HEIGHT * max(level, 0):
