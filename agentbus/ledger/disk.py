@@ -18,12 +18,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import LedgerInvalid, StorageFailed
+from .contents import content_of
 from .store import JOURNAL, Batch
 from .syncing import syncing_all
 from .tiles import File, decode_bundle, encode_bundle
 
 SYNCS = 8
 """Files that are synced at once, where there is no syncing of all: the disk's own queue makes one of many."""
+SEGMENT = 64 << 20
+"""Bytes of the journal in one file, and what one batch has more."""
+MAX_SEGMENT = 1 << 31
+SEARCHED = 1 << 31
+"""Bytes that are summed up at most to tell a torn batch from an altered one."""
 LOCK = "lock"
 TEMPORARY = ".new"
 
@@ -109,9 +115,11 @@ class Disk:
     def read(self, path: str) -> bytes | None:
         """What lies there."""
         try:
-            return (self.root / path).read_bytes()
+            return content_of(self.root / path)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            raise StorageFailed(f"{self.root / path}: {error.strerror or error}") from error
 
     def put(self, files: Sequence[File]) -> None:
         """Each file whole or not at all. They outlast a power cut when `settle` has returned."""
@@ -177,9 +185,14 @@ class Disk:
     def paths(self) -> list[str]:
         """All files below the folder but its lock, in order."""
         found: list[str] = []
-        for folder, _, names in os.walk(self.root):  # which passes over what is removed meanwhile
-            below = Path(folder).relative_to(self.root)
-            found += [(below / name).as_posix() for name in names]
+        folders = [self.root]
+        while folders:  # a loop: of folders in folders there may be more than Python calls within calls
+            with suppress(OSError), os.scandir(folders.pop()) as entries:  # what is removed meanwhile is passed over
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(Path(entry.path))
+                    else:
+                        found.append(Path(entry.path).relative_to(self.root).as_posix())
         return sorted(path for path in found if path != LOCK)
 
     # -- the journal -----------------------------------------------------------------------------------------------
@@ -188,6 +201,9 @@ class Disk:
         """Adds a batch. Raises `StorageFailed`: it is not there, and the next call will make sure of that."""
         content = encode_bundle(entries)
         with self._journal, _failing(self.root):
+            if self._segment is not None and self._length >= SEGMENT:
+                os.close(self._segment)
+                self._segment = None
             segment = self._segment if self._segment is not None else self._begin_segment(first)
             if self._damaged:
                 os.ftruncate(segment, self._length)
@@ -223,7 +239,7 @@ class Disk:
         batches: list[Batch] = []
         self.torn = 0
         for first, path in segments:
-            content = path.read_bytes()
+            content = content_of(path, MAX_SEGMENT)
             read, whole = _batches(first, content)
             batches.extend(read)
             if whole == len(content):
@@ -271,12 +287,16 @@ def _batches(first: int, content: bytes) -> tuple[list[Batch], int]:
 
 
 def _goes_on(content: bytes, at: int) -> bool:
-    """Whether a whole batch comes after what is not whole: then it was altered, not torn."""
+    """Whether a whole batch comes after what is not whole: then it was altered, not torn. So it is taken to be, too,
+    when it looks as if it could be in too many places: what was acknowledged must not be cut off."""
+    view, left = memoryview(content), SEARCHED
     for begin in range(at + 1, len(content) - _HEAD.size):
         length, check = _HEAD.unpack_from(content, begin)
         end = begin + _HEAD.size + length
-        if length > 0 and end <= len(content) and zlib.crc32(content[begin + _HEAD.size : end]) == check:
-            return True
+        if length > 0 and end <= len(content):
+            left -= length
+            if left < 0 or zlib.crc32(view[begin + _HEAD.size : end]) == check:
+                return True
     return False
 
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..errors import LedgerInvalid
+from .contents import content_of
 from .merkle import HASH_BYTES, Range, consistency_ranges, inclusion_ranges, range_hash, root_of
 from .tiles import BUNDLE, HEIGHT, WIDTH, Place, hashes_in, split_bundle, tile_of
 
@@ -60,7 +61,7 @@ class Reader:
         for _ in range(ATTEMPTS):
             for candidate in self._candidates(place):
                 try:
-                    return candidate, (self.folder / candidate.path).read_bytes()
+                    return candidate, content_of(self.folder / candidate.path)
                 except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                     continue
                 except OSError as error:
