@@ -117,7 +117,8 @@ def rates(quick: bool) -> Iterator[Row]:
         cpu = time.process_time()
         seconds, sealed = asyncio.run(_append(place / "log", entries))
         cpu = 1e6 * (time.process_time() - cpu) / count
-        note = f"{count} records of {size:.0f} bytes, {len(sealed)} checkpoints; {cpu:.1f} us of CPU each"
+        note = f"{count} records of {size:.0f} bytes, {len(sealed)} checkpoints; {cpu:.1f} us of CPU each; "
+        note += f"load {os.getloadavg()[0]:.1f}"
         yield Row(group="rate", what="append, durable", value=count / seconds, unit="records/s", bar=RATE, note=note)
         paced = entries[: int(RATE) * (2 if quick else PACED_S)]
         cpu = time.process_time()
@@ -135,7 +136,8 @@ def rates(quick: bool) -> Iterator[Row]:
         report = verify(place / "log", KEYS[:1])
         seconds = time.perf_counter() - began
         whole = report.ok and report.checkpoint is not None and report.checkpoint.size == count
-        yield Row(group="rate", what="verify", value=count / seconds * whole, unit="records/s", bar=RATE)
+        note = f"in {seconds:.1f} s; load {os.getloadavg()[0]:.1f}"
+        yield Row(group="rate", what="verify", value=count / seconds * whole, unit="records/s", bar=RATE, note=note)
         yield from _proofs(place / "log", count)
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -236,15 +238,19 @@ def _proofs(folder: Path, count: int) -> Iterator[Row]:
     root = reader.root(count)
     took: list[float] = []
     longest, held = 0, True
+    cpu = 0.0
     for _ in range(PROOFS):
         index = rng.randrange(count)
+        cpu -= time.thread_time()
         began = time.perf_counter()
         proof = reader.prove_inclusion(index, count)
         took.append(1e3 * (time.perf_counter() - began))
+        cpu += time.thread_time()
         longest = max(longest, len(proof))
         held = held and verify_inclusion(leaf_hash(reader.record(index)), index, count, proof, root)
     took.sort()
-    note = f"p50 {took[PROOFS // 2]:.3f} ms, greatest {took[-1]:.3f} ms; of {count} records, from files"
+    note = f"p50 {took[PROOFS // 2]:.3f} ms, greatest {took[-1]:.3f} ms, {1e3 * cpu / PROOFS:.3f} ms of CPU; "
+    note += f"of {count} records, from files; load {os.getloadavg()[0]:.1f}"
     p99 = took[PROOFS * 99 // 100] if held else float("inf")
     yield Row(group="rate", what="a proof, p99", value=p99, unit="ms", bar=PROOF_MS, most=True, note=note)
     most = ceil(log2(count))
