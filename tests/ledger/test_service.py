@@ -256,6 +256,7 @@ def test_checkpoints_come_each_second_whatever_witnesses_do() -> None:
         log = ledger(sim, config=LedgerConfig(cosign_s=5.0))
         await sim.node("n", agents={"ledger": log})
         sim.partition({"two"})
+        await sim.sleep(0.5)
         sizes: list[int] = []
         for number in range(8):
             await log.append(done(number))
@@ -298,6 +299,7 @@ def test_a_witness_that_lies_is_not_believed_and_holds_nobody_up() -> None:
         log = ledger(sim)
         await sim.node("w", agents={"one": liar, "two": Liar(lies[::-1])})
         await sim.node("n", agents={"ledger": log})
+        await sim.sleep(0.5)
         for number in range(30):
             await log.append(done(number))
             await sim.sleep(1.0)
