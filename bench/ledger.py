@@ -165,7 +165,11 @@ async def _feed(place: Path, seconds: int) -> tuple[int, float, list[float], lis
     10 ms."""
     one, two = (Witness(Folder(place / signer.name), signer, logs=[KEYS[0]]) for signer in WITNESSES)
     ledger = Ledger(
-        Folder(place / "log"), LOG, witnesses=dict(zip(("one", "two"), KEYS[1:], strict=True)), rules=Rules(), hear=False
+        Folder(place / "log"),
+        LOG,
+        witnesses=dict(zip(("one", "two"), KEYS[1:], strict=True)),
+        rules=Rules(),
+        hear=False,
     )
     sealed: list[tuple[str, float]] = [("", 0.0)]
     witnessed: list[tuple[str, float]] = [("", 0.0)]
@@ -174,10 +178,10 @@ async def _feed(place: Path, seconds: int) -> tuple[int, float, list[float], lis
         began = time.perf_counter()
         while number < count:
             now = time.perf_counter() - began
-            for number in range(number, min(count, int(AGENT_RATE * now))):
+            while number < min(count, int(AGENT_RATE * now)):
                 with suppress(Busy):  # counted
                     ledger.put(record(number), PAYLOAD)
-            number = min(count, int(AGENT_RATE * now))
+                number += 1
             for note, seen in ((ledger.log.note, sealed), (ledger.witnessed, witnessed)):
                 if note is not None and note.text != seen[-1][0]:
                     seen.append((note.text, now))

@@ -239,7 +239,7 @@ class _Audit:
                 self._find(f"{path}, of the past, is not what {now.path} begins with", place.first, path)
 
     def _lacks(self, size: int, paths: Iterable[str]) -> bool:
-        """Whether so many bundles are missing that there is no use in looking for each: anybody can write down a size."""
+        """Whether too many bundles are missing to look for each: anybody can write down a size."""
         widths: dict[int, int] = {}
         for place in filter(None, map(place_of, paths)):
             if place.level == BUNDLE:

@@ -226,10 +226,8 @@ class Ledger(Agent):
         loop = asyncio.get_running_loop()
         self._writer = loop.create_task(self._write(ctx), name=f"{ctx.me}: write")
         self._asker = loop.create_task(self._ask_witnesses(ctx), name=f"{ctx.me}: witnesses")
-        if len(self._witnesses) < WITNESSES:
-            ctx.log.warning(
-                "fewer than two witnesses: who has them all can rewrite the log", witnesses=len(self._witnesses)
-            )
+        if (count := len(self._witnesses)) < WITNESSES:
+            ctx.log.warning("fewer than two witnesses: who has them all can rewrite the log", witnesses=count)
         ctx.log.info("log opened", origin=self.log.origin, records=self.log.size)
 
     @on_stop
@@ -238,10 +236,9 @@ class Ledger(Agent):
         for end in self._ends:
             end()
         self._intake.arrived.set()
-        if self._asker is not None:
+        if self._writer is not None and self._asker is not None:
             self._asker.cancel()
             await asyncio.wait({self._asker})
-        if self._writer is not None:
             _, late = await asyncio.wait({self._writer}, timeout=STOP_S)
             for task in late:
                 task.cancel()
@@ -343,21 +340,18 @@ class Ledger(Agent):
         self._sealed.set()
 
     async def _ask_witnesses(self, ctx: Context) -> None:
-        """Has each checkpoint cosigned, or, when witnesses take longer than a second, the newest: whoever writes
-        checkpoints waits for none of them."""
+        """Has the newest checkpoint cosigned, each if witnesses are quick: checkpoints wait for none of them."""
         while True:
             await self._sealed.wait()
             self._sealed.clear()
             try:
                 await self._cosign(ctx)
-            except Exception as error:  # whatever it is, the next checkpoint is cosigned
+            except Exception as error:  # the next is cosigned
                 ctx.log.error("a checkpoint was not cosigned", error=repr(error))
 
     async def _cosign(self, ctx: Context) -> None:
         note = self.log.note
-        if note is None or not self._witnesses:
-            return
-        if self.witnessed is not None and self.witnessed.text == note.text:
+        if note is None or not self._witnesses or (self.witnessed is not None and self.witnessed.text == note.text):
             return
         answers = await asyncio.gather(*(self._ask(name, note, ctx) for name in self._witnesses))
         lines = [line for line in answers if line is not None]

@@ -22,8 +22,8 @@ MOUNTS = Path("/proc/self/mountinfo")
 
 
 def syncing_all(folder: Path) -> Callable[[int], None] | None:
-    """What syncs the file system that a folder is on, given an open file of it; raises `OSError` for all that has failed
-    since that was opened. None where that can't be had: sync each file."""
+    """What syncs the file system that a folder is on, given an open file of it; raises `OSError` for all that has
+    failed since that was opened. None where that can't be had: sync each file."""
     if sys.platform != "linux" or _kernel() < TOLD_SINCE or _kind(folder) not in TRUSTED:
         return None
     try:

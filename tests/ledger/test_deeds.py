@@ -43,15 +43,16 @@ def ledger(sim: Simulation, name: str = "log") -> Ledger:
     return Ledger(InBucket(name), LOG, witnesses={}, clock=sim.now)
 
 
-async def copied(log: Ledger, folder: Path) -> None:
+async def copied(log: Ledger, node: Node, folder: Path, name: str = "log") -> None:
     """A log's files, in a folder. (`download` waits for a disk in a thread, which virtual time does not know.)"""
     await log.log.seal()
     assert log.log.checkpoint is not None
+    store = InBucket(name)
+    await store.open(node.transport, "default")
     disk, paths = Disk(folder, sync=False), [place.path for place in places(log.log.checkpoint.size)]
     for path in [*paths, CHECKPOINT]:
-        content = await log._store.read(path)
+        content = await store.read(path)
         assert content is not None
-        folder.mkdir(exist_ok=True)
         disk.write([(path, content)])
 
 
@@ -74,7 +75,7 @@ def of_type(found: list[Shown], kind: Kind, name: str) -> list[Shown]:
 def test_what_an_escrow_ledger_did_is_logged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async def scenario(sim: Simulation) -> None:
         log = ledger(sim)
-        await sim.node("bank-1", agents={"ledger": log, "escrow": EscrowLedger(issuer="bank", clock=sim.now)})
+        node = await sim.node("bank-1", agents={"ledger": log, "escrow": EscrowLedger(issuer="bank", clock=sim.now)})
         await sim.sleep(0.5)
         bank, anna, bert, judge = [EscrowClient(await sim.node(name)) for name in ("bank", "anna", "bert", "judge")]
         await anna.open("open-anna", "anna")
@@ -88,7 +89,7 @@ def test_what_an_escrow_ledger_did_is_logged(tmp_path: Path, capsys: pytest.Capt
         with pytest.raises(Refused):
             await bert.transfer("theft", "anna", "bert", 1)
         await sim.sleep(1.0)
-        await copied(log, tmp_path / "log")
+        await copied(log, node, tmp_path / "log")
 
     Simulation(seed=1).run(scenario)
     replies = [
@@ -135,13 +136,13 @@ def test_what_was_agreed_on_is_logged(tmp_path: Path, capsys: pytest.CaptureFixt
 
     async def scenario(sim: Simulation) -> None:
         log = ledger(sim)
-        await sim.node("works", agents={"ledger": log, "bert": Provider()}, middleware=[log.records()])
+        works = await sim.node("works", agents={"ledger": log, "bert": Provider()}, middleware=[log.records()])
         anna = await sim.node("anna", agents={"log-of-anna": (own := ledger(sim, "own"))})
         for value in [demand, *rest]:
             await anna.publish(encode(value))
         await sim.sleep(1.0)
-        await copied(log, tmp_path / "log")
-        await copied(own, tmp_path / "own")
+        await copied(log, works, tmp_path / "log")
+        await copied(own, anna, tmp_path / "own", "own")
 
     Simulation(seed=1).run(scenario)
     found = shown(tmp_path / "log", capsys)
@@ -160,7 +161,7 @@ def test_an_approval_is_logged_asked_answered_and_used(tmp_path: Path, capsys: p
     async def scenario(sim: Simulation) -> None:
         log = ledger(sim)
         agents = {"ledger": log, "till": Till(), "desk": Approvals([ANNA.public])}
-        await sim.node("shop", agents=agents, middleware=[log.records()])
+        node = await sim.node("shop", agents=agents, middleware=[log.records()])
         client = await sim.node("client")
         for approved, reason in ((True, "a small sum"), (False, "twice is too much")):
             paying = asyncio.create_task(client.request(Reading(celsius=5), TargetReply, to="till", timeout_s=60))
@@ -173,19 +174,20 @@ def test_an_approval_is_logged_asked_answered_and_used(tmp_path: Path, capsys: p
                 with pytest.raises(Refused):
                     await paying
         await sim.sleep(1.0)
-        await copied(log, tmp_path / "log")
+        await copied(log, node, tmp_path / "log")
 
     Simulation(seed=1).run(scenario)
     found = shown(tmp_path / "log", capsys)
     yes, no = [
-        ApprovalDecided.FromString(b64decode(each["payload"]))
-        for each in of_type(found, Kind.SENT, "ApprovalDecided")
+        ApprovalDecided.FromString(b64decode(each["payload"])) for each in of_type(found, Kind.SENT, "ApprovalDecided")
     ]
     assert (yes.outcome, yes.reason) == (ApprovalOutcome.Value("APPROVAL_OUTCOME_APPROVED"), "a small sum")
     assert (no.outcome, no.reason) == (ApprovalOutcome.Value("APPROVAL_OUTCOME_REFUSED"), "twice is too much")
     proven = verified_answer(yes.proof.signed, yes.proof.key)
     assert (proven.approved, proven.about.message_id) == (True, yes.message_id)
-    answers = [AnswerRequest.FromString(b64decode(e["payload"])) for e in of_type(found, Kind.RECEIVED, "AnswerRequest")]
+    answers = [
+        AnswerRequest.FromString(b64decode(e["payload"])) for e in of_type(found, Kind.RECEIVED, "AnswerRequest")
+    ]
     assert [each.signed for each in answers] == [yes.proof.signed, no.proof.signed]
     for decided, steps in ((yes, ["approval asked", "approved"]), (no, ["approval asked", "not approved"])):
         noted = [json.loads(b64decode(each["payload"])) for each in found if each["subject"] == decided.message_id]
@@ -223,7 +225,7 @@ def test_verdicts_and_what_healing_did_are_logged(tmp_path: Path, capsys: pytest
         await fleet.all_hear(fault)
         await sim.sleep(5.0)
         for name, log in fleet.logs.items():
-            await copied(log, tmp_path / name)
+            await copied(log, fleet.nodes[name], tmp_path / name, f"log-{name}")
 
     Simulation(seed=5).run(scenario)
     actions: set[str] = set()
@@ -246,7 +248,7 @@ def test_why_a_job_went_to_whom_is_logged(tmp_path: Path, capsys: pytest.Capture
         node = await sim.node("n", agents={"ledger": log, "anna": Courier(), "bert": Courier()})
         jobs.append((await node.negotiate(Reading(), Reading, value=3.0, bid_window_s=1.0)).job)
         await sim.sleep(1.0)
-        await copied(log, tmp_path / "log")
+        await copied(log, node, tmp_path / "log")
 
     Simulation(seed=2).run(scenario)
     found = shown(tmp_path / "log", capsys)

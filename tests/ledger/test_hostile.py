@@ -45,11 +45,19 @@ def folder(tmp_path: Path) -> Path:
 def test_nothing_that_was_logged_steers_a_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str
 ) -> None:
-    word = HOSTILE
+    w = HOSTILE
     record = Record(
-        at_us=1, kind=Kind.DONE, agent=word, node=word, peer=word, subject=word, type=word, message_id=word, outcome=word
+        at_us=1,
+        kind=Kind.DONE,
+        agent=w,
+        node=w,
+        peer=w,
+        subject=w,
+        type=w,
+        message_id=w,
+        outcome=w,
     )
-    write(tmp_path / "log", [write_record(record, 7, b"d" * 32, word.encode())])
+    write(tmp_path / "log", [write_record(record, 7, b"d" * 32, w.encode())])
     (tmp_path / "log" / f"x{HOSTILE.replace('/', '')}").write_bytes(b"")
     words = [what, tmp_path / "log", *([0] if what == "prove" else [])]
     status, told = audit(capsys, *words)

@@ -283,10 +283,17 @@ class Liar(Agent):
 
 def test_a_witness_that_lies_is_not_believed_and_holds_nobody_up() -> None:
     note = sign(Checkpoint("example.org/another", 1, b"r" * 32), ONE)
-    other = cosign(note, ONE, 1).line
+    other, dash = cosign(note, ONE, 1).line, "\u2014 "
     lies = [
         CosignReply(outcome=to_outcome(Outcome.COSIGNED), cosignature=cosignature)
-        for cosignature in (other, "", "\u2014 one.example AAAA\n", other * 2, "\u2014 one.example\nx AAAA\n", "x" * 100_000)
+        for cosignature in (
+            other,
+            "",
+            "\u2014 one.example AAAA\n",
+            other * 2,
+            "\u2014 one.example\nx AAAA\n",
+            "x" * 100_000,
+        )
     ]
     lies += [
         CosignReply(outcome=to_outcome(Outcome.OTHER_SIZE), held_size=size, held=b"\xff" * 99)
