@@ -283,7 +283,7 @@ class Liar(Agent):
 
 def test_a_witness_that_lies_is_not_believed_and_holds_nobody_up() -> None:
     note = sign(Checkpoint("example.org/another", 1, b"r" * 32), ONE)
-    other, dash = cosign(note, ONE, 1).line, "\u2014 "
+    other = cosign(note, ONE, 1).line
     lies = [
         CosignReply(outcome=to_outcome(Outcome.COSIGNED), cosignature=cosignature)
         for cosignature in (
