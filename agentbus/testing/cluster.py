@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from ..errors import ServerFailed
 from ..transports.server_binary import find_server
@@ -61,7 +61,7 @@ class Cluster:
         self._ports, self._route_ports = ports[:servers], ports[servers:]
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
 
-    async def __aenter__(self) -> Cluster:
+    async def __aenter__(self) -> Self:
         try:
             await self.start()
         except BaseException:

@@ -86,6 +86,7 @@ def main() -> int:
         shards=options.shards,
         seed=options.seed,
         pace=options.pace,
+        secure=options.secure,
     )
     folder = Path(tempfile.mkdtemp(prefix="agentbus-selfhealing-")).resolve()
     try:
