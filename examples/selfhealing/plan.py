@@ -13,6 +13,8 @@ FAULTS = ("kill", "stop", "lie", "slow", "broker", "partition")
 SERVERS = 3
 JOB = "telemetry"
 REALM = "selfhealing"
+RUSH = 3000.0
+"""Records a second once all faults were healed, at least."""
 AGENTS = ("membership", "detection", "healer")
 """What each agent's node hosts beside it."""
 
@@ -67,7 +69,7 @@ class Plan:
     shards: int = 16
     batch: int = 40
     pace: float = 300.0
-    rush: float = 3000.0
+    rush: float = RUSH
     seed: int = 1
     lie: Lie = field(default_factory=Lie)
     secure: bool = False
