@@ -62,7 +62,8 @@ def test_with_identities_it_heals_as_well(tmp_path: Path) -> None:
 @pytest.mark.timeout(60)
 def test_interrupted_it_ends_everything(tmp_path: Path) -> None:
     process = start(DEMO, *SMALL, home=tmp_path)
-    until(lambda: len(processes_with(f"{DEMO}.worker")) >= 4, "its agents have been started", within_s=20.0)
+    workers = f"{DEMO}.worker"
+    until(lambda: len(processes_with(workers, parent=process.pid)) >= 4, "its agents have been started", within_s=20.0)
     process.send_signal(signal.SIGINT)
     assert finish(process, within_s=20.0).status == 130
     nothing_is_left(tmp_path)
