@@ -35,6 +35,7 @@ class Identity:
         path: where they are kept, also when they are renewed; None: nowhere.
         renewal: how they are renewed; None: they are not.
         clock: seconds since 1970.
+        wire: makes the transport, of `NatsTransport`'s arguments: a subclass, say, that tells more of the link.
 
     Attributes:
         credentials: the newest.
@@ -49,6 +50,7 @@ class Identity:
         path: Path | None = None,
         renewal: RenewalConfig | None = None,
         clock: Callable[[], float] = time.time,
+        wire: Callable[..., NatsTransport] = NatsTransport,
     ) -> None:
         self.credentials = credentials
         self.guard = Guard(
@@ -57,19 +59,26 @@ class Identity:
         self.renewals = 0
         self._path = path
         self._clock = clock
+        self._wire = wire
         self._transport: NatsTransport | None = None
         self._renewal = Renewal(self, renewal, clock) if renewal is not None else None
 
     @classmethod
     def load(
-        cls, path: Path | str, *, renewal: RenewalConfig | None = None, clock: Callable[[], float] = time.time
+        cls,
+        path: Path | str,
+        *,
+        renewal: RenewalConfig | None = None,
+        clock: Callable[[], float] = time.time,
+        wire: Callable[..., NatsTransport] = NatsTransport,
     ) -> Self:
         """From a file that `agentbus identity enroll` made; it is written anew at each renewal.
 
         Raises:
             ConfigurationError: there is none, it can be read by others, or it holds no enrolled identity.
         """
-        return cls(Credentials.load(path), path=Path(path), renewal=renewal or RenewalConfig(), clock=clock)
+        held = Credentials.load(path)
+        return cls(held, path=Path(path), renewal=renewal or RenewalConfig(), clock=clock, wire=wire)
 
     @property
     def node(self) -> str:
@@ -88,7 +97,7 @@ class Identity:
             url: in place of the realm's own.
         """
         role = self.credentials.enrolled.role
-        self._transport = NatsTransport(
+        self._transport = self._wire(
             url or self.credentials.realm.url,
             name=self.node,
             tls=trusting(self.credentials.realm),

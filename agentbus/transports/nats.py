@@ -66,7 +66,8 @@ class NatsTransport:
             permission to subscribe to ``{inbox_prefix}.>``. Default ``_INBOX.{name}``.
         restricted: the broker lets this connection do what its role allows only. What it refuses is told to who waits
             (`Unauthorized`).
-        makes_streams: false: `ensure_stream` does nothing, as others make the streams.
+        makes_streams: false: `ensure_stream` does nothing, as others make the streams; nor is a follower's consumer
+            deleted, which the server forgets by itself.
         rng: for jitter only.
 
     Raises:
@@ -113,7 +114,7 @@ class NatsTransport:
         self._heads: dict[str, bytes] = {}
         self._denials = Denials(self._interests, self._receiver_failed)
         self._restricted = restricted
-        self._makes_streams = makes_streams
+        self.makes_streams = makes_streams
         self._sent = 0
         self._dropped = 0
         self._consumptions: dict[NatsConsumption | NatsFollowing, None] = {}
@@ -297,7 +298,7 @@ class NatsTransport:
 
     async def ensure_stream(self, spec: StreamSpec, *, timeout_s: float = 5.0) -> None:
         """See `Transport.ensure_stream`. Nothing where others make the streams."""
-        if not self._makes_streams:
+        if not self.makes_streams:
             return
         await self._stream.ensure_stream(spec, timeout_s)
 

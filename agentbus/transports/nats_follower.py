@@ -222,12 +222,12 @@ class NatsFollowing:
         return self._interest is not None
 
     def _leave(self) -> None:
-        """Ends the consumer there is, here at once and at the server when it hears of it."""
+        """Ends the consumer there is, here at once and at the server when it hears of it, or by itself soon."""
         if self._interest is None:
             return
         self._interest.unsubscribe()
         self._interest = None
-        if self._wire.connected:
+        if self._wire.connected and self._wire.makes_streams:
             try:
                 self._wire.send(f"$JS.API.CONSUMER.DELETE.{self.stream}.{self._name}", b"")
             except AgentBusError:
