@@ -135,8 +135,8 @@ class Bus:
             self.guard.end()
 
     def trust_broker_only(self) -> None:
-        """For a broker that knows who is who, before `open`: that nobody listens is believed where nobody but the broker
-        may send; and what nobody has signed is answered into inboxes only."""
+        """For a broker that knows who is who, before `open`: that nobody listens is believed where nobody but the
+        broker may send; and what nobody has signed is answered into inboxes only."""
         self._realm_of_identities = True
 
     # -- out -------------------------------------------------------------------------------------------------------

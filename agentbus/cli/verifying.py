@@ -95,4 +95,5 @@ class Onlooker:
     def _made(self) -> Guard:
         held = self._held
         realm = held.realm
-        return Guard(held.pair, held.enrolment, realm.issuers, realm.realm, clock=lambda: self._at_s)
+        former = realm.former_issuers
+        return Guard(held.pair, held.enrolment, realm.issuers, realm.realm, former=former, clock=lambda: self._at_s)

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from ...errors import ConfigurationError
-from ..credentials import Credentials, RealmFile, read_secret, write_secret
+from ..credentials import Credentials, FormerIssuer, RealmFile, read_secret, write_secret
 from ..keys import KeyPair, Kind, key_of
 from . import server_files
 from .certificates import authority, check_host, server_certificate
@@ -36,6 +36,9 @@ from .server_files import ServerLimits
 REALM, ACCOUNT_JWT, JOIN_KEY, JOINER, ENROLLER = "realm.json", "account.jwt", "join.key", "joiner.id", "enroller.id"
 TAKEN = "taken.json"
 JOINER_S = 365 * 86400
+FORMER_S = 31 * 86400
+"""Seconds for which a signing key that was replaced is remembered: longer than a durable frame is good."""
+MAX_FORMER = 64
 SYSTEM_S = 300
 """Seconds that the system account's user lives, with which the operator's acts reach the servers."""
 
@@ -142,14 +145,16 @@ class RealmFolder:
         allowed = permissions(state.layout)
         scopes = [(key, role, allowed[role]) for role, keys in state.public.roles.items() for key in keys]
         limits = AccountLimits(disk_bytes=state.disk_bytes, memory_bytes=256 << 20)
-        claims = account_claims(state.public.account, state.public.realm, limits, scopes, state.revoked)
+        former = [(former.key, former.role, former.until_s) for former in state.public.former]
+        claims = account_claims(state.public.account, state.public.realm, limits, scopes, state.revoked, former)
         return encode(claims, self.offline("operator", Kind.OPERATOR), now_s)
 
     def write(self, state: RealmState, now_s: int) -> str:
         """Keeps a new state, and what follows from it; returns the account's new JWT."""
-        self.state = state
         operator = self.offline("operator", Kind.OPERATOR)
-        public = state.public
+        now_s = max(now_s, state.public.issued_s)  # members take nothing older than what they know
+        public = replace(state.public, issued_s=now_s)
+        self.state = state = replace(state, public=public)
         jwt = self.account_jwt(now_s)
         system = account_claims(public.system_account, "SYS", AccountLimits(disk_bytes=0, memory_bytes=0))
         own = encode(
@@ -173,7 +178,8 @@ class RealmFolder:
         """A new signing key for a role; returns the account's new JWT.
 
         Args:
-            keep: whether what the present key signed stays valid until it expires. If not, its users are cut off.
+            keep: whether what the present key signed stays valid until it expires. If not, its users are cut off, and
+                nothing that any earlier key of the role has signed counts any more, what is durable neither.
         """
         public = self.public
         if role not in public.roles:
@@ -181,8 +187,14 @@ class RealmFolder:
         self.offline("operator", Kind.OPERATOR)  # before anything is changed
         fresh = KeyPair.create(Kind.ACCOUNT)
         keys = (fresh.public, *(public.roles[role][:1] if keep else ()))
+        gone = [
+            FormerIssuer(key=key, role=role, until_s=now_s + 1) for key in public.roles[role][1:]
+        ]  # the second is over
+        former = [*public.former, *gone] if keep else [each for each in public.former if each.role != role]
+        former = [each for each in former if each.until_s > now_s - FORMER_S][-MAX_FORMER:]
         write_secret(self.enroller / "roles" / f"{role}.nk", fresh.reveal_seed() + "\n")
-        return self.write(replace(self.state, public=replace(public, roles={**public.roles, role: keys})), now_s)
+        changed = replace(public, roles={**public.roles, role: keys}, former=tuple(former))
+        return self.write(replace(self.state, public=changed), now_s)
 
     def system_user(self, now_s: int) -> tuple[KeyPair, str]:
         """A user of the system account for one act: its key, and its JWT."""
