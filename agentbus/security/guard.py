@@ -164,8 +164,8 @@ class Guard:
         issuers: Issuers | None = None,
         former: FormerIssuers | None = None,
     ) -> None:
-        """Another enrolment from now on, with another key, other issuers and former ones if they are given. Frames under
-        the old one are let in for as long as it is valid. Raises `Unauthorized` when it is not for this node."""
+        """Another enrolment from now on, with another key, other issuers and former ones if they are given. Frames
+        under the old one are let in for as long as it is valid. Raises `Unauthorized` when it is not for this node."""
         known_issuers = self._issuers if issuers is None else dict(issuers)
         pair, enrolment, own = self._believed(pair or self._pair, enrolment, known_issuers)
         if own.enrolment.node != self._own.enrolment.node:

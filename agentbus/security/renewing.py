@@ -116,8 +116,8 @@ def _granted(
         raise Unauthorized("who answers for the enroller shows an account that this realm's operator has not signed")
     if account["iat"] < known.issued_s:
         raise Unauthorized(
-            f"what the enroller shows of its realm is {known.issued_s - account['iat']} s older than what is known: is its "
-            "account.jwt that of the operator's last act?"
+            f"what the enroller shows of its realm is {known.issued_s - account['iat']} s older than what is known: is "
+            "its account.jwt that of the operator's last act?"
         )
     issuing = signing_keys(account)
     if any(issuing.get(key) != role for role, keys in realm.roles.items() for key in keys):

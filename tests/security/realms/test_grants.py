@@ -21,7 +21,6 @@ from agentbus.security.realm.issuing import Issued, Wanted, issue
 from agentbus.security.realm.permissions import Layout
 from agentbus.security.renewing import renewed
 
-
 Grants = Callable[[bytes], EnrolmentGrant]
 """What is answered to a wish."""
 
