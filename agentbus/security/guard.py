@@ -222,7 +222,10 @@ class Guard:
                 f"node {own.enrolment.node!r} may not speak as {name!r}: it is enrolled for {names}; enroll it for more"
             )
         if not own.holds_at(self._now_us()):
-            raise Unauthorized(f"node {own.enrolment.node!r}: its own enrolment has expired, or is not valid yet")
+            raise Unauthorized(
+                f"node {own.enrolment.node!r}: its own enrolment has expired, or is not valid yet: "
+                "agentbus identity enroll it again"
+            )
 
     def _restart(self, boot_us: int) -> None:
         self._begun += 1
