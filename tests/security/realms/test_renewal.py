@@ -139,7 +139,7 @@ async def test_durable_work_waits_for_who_has_expired_and_could_not_be_renewed(w
                     node.request(said, StringValue, to="worker"),
                     node.send(said, to="worker"),
                 ):
-                    with pytest.raises(Unauthorized, match="has expired.*: agentbus identity enroll it again"):
+                    with pytest.raises(Unauthorized, match=r"has expired.*: agentbus identity enroll it again"):
                         await speaking
                 assert worker.done == [1]
                 held = Credentials.load(tmp_path / "id")
