@@ -185,7 +185,7 @@ class Node(Speaker):
             limits=self._sender_limits,
         )
         if self._identity is not None:
-            self.bus.answer_where_asked()
+            self.bus.trust_broker_only()
         self.streams = DurableStreams(self._transport, self.subjects, self._limits)
         self.port = Port(self.bus, self.name, self.streams.ensure)
         self.routes = Routes(self.bus, self.reporting.coalesced)

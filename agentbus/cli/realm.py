@@ -26,6 +26,7 @@ def configure(parser: ArgumentParser) -> None:
             "init": Act(summary="make a realm in a folder", configure=_init_words, execute=_init),
             "show": Act(summary="show what a realm is", configure=_folder, execute=_show),
             "push": Act(summary="tell the servers how the realm stands", configure=_folder, execute=_push),
+            "renew": Act(summary="give its servers a new certificate", configure=_renew_words, execute=_renew),
             "rotate": Act(summary="give a role a new signing key", configure=_rotate_words, execute=_rotate),
         },
     )
@@ -33,7 +34,7 @@ def configure(parser: ArgumentParser) -> None:
 
 def execute(arguments: Namespace) -> int:
     """Runs the act."""
-    run = {"init": _init, "show": _show, "push": _push, "rotate": _rotate}[arguments.act]
+    run = {"init": _init, "show": _show, "push": _push, "renew": _renew, "rotate": _rotate}[arguments.act]
     return run(arguments)
 
 
@@ -110,6 +111,7 @@ def files_of(realm: RealmFolder) -> dict[str, Any]:
 
 
 def _show(arguments: Namespace) -> int:
+    from agentbus.security.realm.certificates import end_of
     from agentbus.security.realm.folder import RealmFolder
 
     realm = RealmFolder(arguments.folder)
@@ -124,6 +126,7 @@ def _show(arguments: Namespace) -> int:
             "buckets": [f"{name}={','.join(keys)}" for name, keys in realm.state.layout.buckets.items()],
             "jobs": list(realm.state.layout.jobs),
             "revoked": list(realm.state.revoked),
+            "certificate_until": end_of(realm.certificate).isoformat(),
         },
     )
     return 0
@@ -149,6 +152,28 @@ def pushed(realm: RealmFolder, jwt: str, now_s: int) -> list[str]:
 
     logs.configure("error")
     return asyncio.run(push(realm, jwt, now_s))
+
+
+def _renew_words(parser: ArgumentParser) -> None:
+    _folder(parser)
+    parser.add_argument("--no-push", action="store_true", help="change the files only: servers read them when started")
+
+
+def _renew(arguments: Namespace) -> int:
+    import asyncio
+    from time import time
+
+    from agentbus.observability import logs
+    from agentbus.security.realm.folder import RealmFolder
+    from agentbus.security.realm.pushing import reload
+
+    logs.configure("error")
+    realm = RealmFolder(arguments.folder)
+    now_s = int(time())
+    until = realm.renew(now_s)
+    told = [] if arguments.no_push else asyncio.run(reload(realm, now_s))
+    tell(arguments, {"certificate_until": until.isoformat(), "told": told})
+    return 0
 
 
 def _rotate_words(parser: ArgumentParser) -> None:

@@ -17,7 +17,7 @@ from ..limits import FORGED, INVALID, Watcher
 from ..subjects import check_name
 from ..transport import Job, Opened, Transport
 from .claims import Claim
-from .enrolling import SKEW_S, Issuers, verified_enrolment
+from .enrolling import SKEW_S, FormerIssuers, Issuers, verified_enrolment
 from .keys import SIGNATURE_BYTES, KeyPair, verified
 from .model import Enrolment
 from .positions import ClaimedJob, Delivery, Positions, stream_name
@@ -71,10 +71,11 @@ class GuardCounters:
 class _Known:
     """An enrolment that was verified, and what follows from it."""
 
-    __slots__ = ("enrolment", "inbox", "names")
+    __slots__ = ("enrolment", "inbox", "names", "until_us")
 
-    def __init__(self, enrolment: Enrolment) -> None:
+    def __init__(self, enrolment: Enrolment, until_us: int | None = None) -> None:
         self.enrolment = enrolment
+        self.until_us = until_us  # its issuer was replaced then
         self.inbox = f"{enrolment.realm}.in.{enrolment.node}."
         self.names: set[str] = set()
 
@@ -94,6 +95,8 @@ class _Known:
     def holds_at(self, when_us: int) -> bool:
         """Whether it is valid then."""
         enrolment = self.enrolment
+        if self.until_us is not None and when_us >= self.until_us:
+            return False
         return enrolment.issued_s - SKEW_S <= when_us / MICRO < enrolment.expires_s
 
 
@@ -105,6 +108,7 @@ class Guard:
         enrolment: what says whom the node may speak as, signed (`signed_enrolment`).
         issuers: whom the realm knows: public key to the role that it issues.
         realm: the realm's name.
+        former: issuers that were replaced: durable frames that were signed before are let in.
         window_s: seconds for which a live frame is good.
         skew_s: seconds by which clocks may differ.
         durable_s: seconds for which a durable frame is good: longer than the realm's log keeps one.
@@ -128,6 +132,7 @@ class Guard:
         issuers: Issuers,
         realm: str,
         *,
+        former: FormerIssuers | None = None,
         window_s: float = 30.0,
         skew_s: float = 2.0,
         durable_s: float = 30 * 86400.0,
@@ -141,6 +146,7 @@ class Guard:
         self.counters = GuardCounters()
         self.watcher: Watcher | None = None
         self._issuers = dict(issuers)
+        self._former = dict(former or {})
         self._realm = realm
         self._window_us = int(window_s * MICRO)
         self._skew_us = int(skew_s * MICRO)
@@ -154,15 +160,23 @@ class Guard:
         self._begun = 0
         self._restart(0)
 
-    def renew(self, enrolment: bytes, pair: KeyPair | None = None, issuers: Issuers | None = None) -> None:
-        """Another enrolment from now on, with another key and other issuers if they are given. Frames under the old one
-        are let in for as long as it is valid. Raises `Unauthorized` when it is not for this node."""
+    def renew(
+        self,
+        enrolment: bytes,
+        pair: KeyPair | None = None,
+        issuers: Issuers | None = None,
+        former: FormerIssuers | None = None,
+    ) -> None:
+        """Another enrolment from now on, with another key, other issuers and former ones if they are given. Frames
+        under the old one are let in for as long as it is valid. Raises `Unauthorized` when it is not for this node."""
         known_issuers = self._issuers if issuers is None else dict(issuers)
         pair, enrolment, own = self._believed(pair or self._pair, enrolment, known_issuers)
         if own.enrolment.node != self._own.enrolment.node:
             raise Unauthorized(f"the enrolment is for node {own.enrolment.node!r}, not {self._own.enrolment.node!r}")
         self._pair, self._enrolment, self._own = pair, enrolment, own
         self._issuers = known_issuers
+        if former is not None:
+            self._former = dict(former)
         for signed, known in list(self._known.items()):
             if known_issuers.get(known.enrolment.issuer) != known.enrolment.role:
                 del self._known[signed]  # whoever issued it is believed no more
@@ -211,7 +225,10 @@ class Guard:
                 f"node {own.enrolment.node!r} may not speak as {name!r}: it is enrolled for {names}; enroll it for more"
             )
         if not own.holds_at(self._now_us()):
-            raise Unauthorized(f"node {own.enrolment.node!r}: its own enrolment has expired, or is not valid yet")
+            raise Unauthorized(
+                f"node {own.enrolment.node!r}: its own enrolment has expired, or is not valid yet: "
+                "agentbus identity enroll it again"
+            )
 
     def _restart(self, boot_us: int) -> None:
         self._begun += 1
@@ -324,11 +341,13 @@ class Guard:
         known = self._known.get(header.enrolment)
         try:
             if known is None:
-                known = _Known(verified_enrolment(header.enrolment, self._issuers, self._realm, when_us / MICRO))
+                known = self._verified(header, when_us)
                 if len(self._known) >= KNOWN:
                     self._known.popitem(last=False)
                 self._known[header.enrolment] = known
             node = known.enrolment.node
+            if known.until_us is not None and not header.durable:
+                raise Unauthorized(f"node {node!r}: its enrolment is by an issuer that was replaced")
             if not known.holds_at(when_us):
                 raise Unauthorized(f"node {node!r}: its enrolment has expired: let it renew it")
             if not known.speaks_as(header.source):
@@ -337,6 +356,16 @@ class Guard:
             self.counters.strangers += 1
             raise
         return known
+
+    def _verified(self, header: Header, when_us: int) -> _Known:
+        """The enrolment, believed. Raises `Unauthorized`."""
+        issuers: Issuers = self._issuers
+        if header.durable and self._former:
+            before = {key: role for key, (role, until_s) in self._former.items() if when_us < until_s * MICRO}
+            issuers = {**before, **issuers}
+        enrolment = verified_enrolment(header.enrolment, issuers, self._realm, when_us / MICRO)
+        replaced = enrolment.issuer not in self._issuers
+        return _Known(enrolment, self._former[enrolment.issuer][1] * MICRO if replaced else None)
 
     # -- durable frames --------------------------------------------------------------------------------------------
 

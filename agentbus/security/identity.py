@@ -19,6 +19,7 @@ from ..errors import ConfigurationError, Unauthorized
 from ..speaking import Speaker
 from ..transports.nats import Endpoint, NatsTransport
 from .credentials import Credentials
+from .enrolling import Issuers
 from .guard import Guard
 from .renewing import Renewal, RenewalConfig
 from .trust import trusting
@@ -53,8 +54,14 @@ class Identity:
         wire: Callable[..., NatsTransport] = NatsTransport,
     ) -> None:
         self.credentials = credentials
+        realm = credentials.realm
         self.guard = Guard(
-            credentials.pair, credentials.enrolment, credentials.realm.issuers, credentials.realm.realm, clock=clock
+            credentials.pair,
+            credentials.enrolment,
+            realm.issuers,
+            realm.realm,
+            former=realm.former_issuers,
+            clock=clock,
         )
         self.renewals = 0
         self._path = path
@@ -90,6 +97,10 @@ class Identity:
         """The realm it is enrolled in."""
         return self.credentials.realm.realm
 
+    def issuers(self) -> Issuers:
+        """Whom its realm believes now, for who has to know it later, too: ``Approvals(issuers=identity.issuers)``."""
+        return self.credentials.realm.issuers
+
     def connection(self, url: str | None = None) -> NatsTransport:
         """A transport that connects as this identity. Raises `ConfigurationError`: the URL is not one of NATS.
 
@@ -118,7 +129,8 @@ class Identity:
         if credentials.enrolled.node != self.node or credentials.realm.realm != self.realm:
             raise ConfigurationError(f"what was issued is not for node {self.node!r} of realm {self.realm!r}")
         self.credentials = credentials
-        self.guard.renew(credentials.enrolment, credentials.pair, credentials.realm.issuers)
+        realm = credentials.realm
+        self.guard.renew(credentials.enrolment, credentials.pair, realm.issuers, realm.former_issuers)
         self.renewals += 1
         if self._path is not None:
             credentials.save(self._path)

@@ -10,7 +10,7 @@ import asyncio
 import os
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import structlog
@@ -19,11 +19,11 @@ from ..errors import AgentBusError, ConfigurationError, Unauthorized
 from ..speaking import Speaker
 from .credentials import Credentials
 from .enroller.admission import JOIN_KEY, RENEWAL, join_proof
-from .enroller.codec import EnrolmentGrant, decode_grant, encode_request, encode_wish
+from .enroller.codec import EnrolmentGrant, check_grant, decode_grant, encode_request, encode_wish
 from .enroller.model import NONCE_BYTES, Wish
 from .enrolling import verified_enrolment
 from .keys import KeyPair
-from .realm.claims import decode, signing_keys
+from .realm.claims import decode, former_issuers, signing_keys
 from .realm.issuing import Wanted
 
 
@@ -82,7 +82,7 @@ async def join(
     """
     wish = _wish(wanted, joiner.realm.realm, now_s, valid_s)
     request = encode_request(wish, pair, JOIN_KEY, join_proof(join_key, encode_wish(wish)))
-    return _granted(await speaker.request(request, EnrolmentGrant), pair, joiner, wanted, now_s)
+    return _granted(await speaker.request(request, EnrolmentGrant), request.wish, pair, joiner, wanted, now_s)
 
 
 async def renewed(
@@ -96,14 +96,16 @@ async def renewed(
     wish = _wish(wanted, enrolled.realm, now_s, valid_s)
     request = encode_request(wish, pair, RENEWAL, held.enrolment, held.pair if fresh is not None else None)
     grant = await speaker.request(request, EnrolmentGrant, timeout_s=timeout_s)
-    return _granted(grant, pair, held, wanted, now_s)
+    return _granted(grant, request.wish, pair, held, wanted, now_s)
 
 
 def _wish(wanted: Wanted, realm: str, now_s: float, valid_s: int) -> Wish:
     return Wish(wanted=wanted, realm=realm, asked_s=int(now_s), valid_s=valid_s, nonce=os.urandom(NONCE_BYTES))
 
 
-def _granted(message: EnrolmentGrant, pair: KeyPair, held: Credentials, wanted: Wanted, now_s: float) -> Credentials:
+def _granted(
+    message: EnrolmentGrant, wish: bytes, pair: KeyPair, held: Credentials, wanted: Wanted, now_s: float
+) -> Credentials:
     """What was issued, if it is what was asked for, by who may issue it. Raises `Unauthorized`."""
     issued, realm, account_jwt = decode_grant(message)
     known = held.realm
@@ -112,6 +114,11 @@ def _granted(message: EnrolmentGrant, pair: KeyPair, held: Credentials, wanted: 
     account = decode(account_jwt)  # whoever answers may say who issues: the operator has to have said so, too
     if (account["iss"], account["sub"]) != (known.operator, known.account):
         raise Unauthorized("who answers for the enroller shows an account that this realm's operator has not signed")
+    if account["iat"] < known.issued_s:
+        raise Unauthorized(
+            f"what the enroller shows of its realm is {known.issued_s - account['iat']} s older than what is known: is "
+            "its account.jwt that of the operator's last act?"
+        )
     issuing = signing_keys(account)
     if any(issuing.get(key) != role for role, keys in realm.roles.items() for key in keys):
         raise Unauthorized("who answers for the enroller names issuers that the realm's operator does not")
@@ -120,6 +127,8 @@ def _granted(message: EnrolmentGrant, pair: KeyPair, held: Credentials, wanted: 
     same = (enrolled.key, enrolled.node, enrolled.role) == (wanted.key, wanted.node, wanted.role)
     if not same or claims["sub"] != pair.public or claims["iss"] not in realm.roles[wanted.role]:
         raise Unauthorized("what the enroller issued is not what was asked for")
+    check_grant(message, wish, enrolled.issuer)
+    realm = replace(realm, issued_s=account["iat"], former=former_issuers(account))  # by the operator's word
     return Credentials(pair=pair, jwt=issued.jwt, enrolment=issued.enrolment, realm=realm)
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 
 from google.protobuf.message import DecodeError
 
 from ...errors import ConfigurationError, Unauthorized
 from ...wire.v1.enrolling_pb2 import EnrolmentGrant, EnrolmentRequest, EnrolmentWish
 from ..credentials import RealmFile
-from ..keys import KEY_BYTES, KeyPair
+from ..keys import KEY_BYTES, KeyPair, verified
 from ..realm.issuing import Issued, Wanted
 from .model import NONCE_BYTES, Request, Wish
 
 __all__ = ["EnrolmentGrant", "EnrolmentRequest", "decode_grant", "decode_request", "encode_grant", "encode_request"]
 
 DOMAIN = b"agentbus enrolment wish v1\0"
+GRANT = b"agentbus enrolment grant v1\0"
 MAX_BYTES = 8192
 
 
@@ -70,10 +72,25 @@ def decode_request(message: EnrolmentRequest) -> Request:
     )
 
 
-def encode_grant(issued: Issued, realm: RealmFile, account_jwt: str) -> EnrolmentGrant:
-    """What was issued; the account, as its operator has signed it, says for the realm who may issue."""
+def encode_grant(issued: Issued, realm: RealmFile, account_jwt: str, wish: bytes, issuer: KeyPair) -> EnrolmentGrant:
+    """What was issued for that wish; the account, as its operator has signed it, says for the realm who may issue. All
+    of it, where the servers are and their authority too, is signed by the key that issued."""
     told = {**realm.as_json(), "account_jwt": account_jwt}
-    return EnrolmentGrant(jwt=issued.jwt, enrolment=issued.enrolment, realm=json.dumps(told))
+    grant = EnrolmentGrant(jwt=issued.jwt, enrolment=issued.enrolment, realm=json.dumps(told))
+    grant.signature = issuer.sign(_granted(wish, grant))
+    return grant
+
+
+def check_grant(message: EnrolmentGrant, wish: bytes, issuer: bytes) -> None:
+    """Raises `Unauthorized` when that key has not signed the grant, for this wish."""
+    if not verified(issuer, _granted(wish, message), message.signature):
+        raise Unauthorized("what is answered was not signed by an enroller for this request, or has been altered")
+
+
+def _granted(wish: bytes, grant: EnrolmentGrant) -> bytes:
+    """What is signed of a grant."""
+    parts = (wish, grant.jwt.encode(), grant.enrolment, grant.realm.encode())
+    return GRANT + sha256(b"".join(len(part).to_bytes(4, "big") + part for part in parts)).digest()
 
 
 def decode_grant(message: EnrolmentGrant) -> tuple[Issued, RealmFile, str]:

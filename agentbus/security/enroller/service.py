@@ -90,7 +90,8 @@ class Enroller(Agent):
             raise
         write_taken(self._folder, self._desk.taken)
         log.info("enrolled", names=list(wanted.names))
-        return encode_grant(issued, standing.public, standing.account_jwt)
+        issuer = signing_key(self._folder, wanted.role)
+        return encode_grant(issued, standing.public, standing.account_jwt, asked.body, issuer)
 
     def _standing(self) -> Standing:
         """How the realm stands: what the operator has signed. Raises `Refused` when that can't be trusted."""

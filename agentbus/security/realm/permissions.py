@@ -104,7 +104,7 @@ def permissions(layout: Layout) -> dict[str, Permissions]:
     enrol = f"{realm}.any.{ENROL_TYPE}"
     present = ("$SRV.>", f"{realm}.why")
     heard = (f"{realm}.ev.>",)
-    asked = (f"{realm}.to.*.*", f"{realm}.any.*", f"{realm}.all.*", f"{realm}.call.*")
+    asked = (f"{realm}.to.*.*", f"{realm}.any.*", f"{realm}.all.*", f"{realm}.call.*", f"{realm}.closed.*")
     answers = (f"{realm}.in.*.*", f"{realm}.in.*.*.*")
     dead, seen = f"agentbus_{realm}_dead", f"agentbus_{realm}_seen"
     stored = [subject for subjects in layout.streams.values() for subject in subjects]
@@ -130,6 +130,7 @@ def permissions(layout: Layout) -> dict[str, Permissions]:
                 f"{realm}.any.*",
                 f"{realm}.all.*",
                 f"{realm}.call.*",
+                f"{realm}.closed.*",
             ),
             deaf=(enrol, f"{realm}.all.{ENROL_TYPE}"),
         ),

@@ -40,11 +40,13 @@ class EnrolmentWish(_message.Message):
     def __init__(self, key: _Optional[bytes] = ..., realm: _Optional[str] = ..., node: _Optional[str] = ..., names: _Optional[_Iterable[str]] = ..., role: _Optional[str] = ..., asked_s: _Optional[int] = ..., valid_s: _Optional[int] = ..., nonce: _Optional[bytes] = ...) -> None: ...
 
 class EnrolmentGrant(_message.Message):
-    __slots__ = ("jwt", "enrolment", "realm")
+    __slots__ = ("jwt", "enrolment", "realm", "signature")
     JWT_FIELD_NUMBER: _ClassVar[int]
     ENROLMENT_FIELD_NUMBER: _ClassVar[int]
     REALM_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     jwt: str
     enrolment: bytes
     realm: str
-    def __init__(self, jwt: _Optional[str] = ..., enrolment: _Optional[bytes] = ..., realm: _Optional[str] = ...) -> None: ...
+    signature: bytes
+    def __init__(self, jwt: _Optional[str] = ..., enrolment: _Optional[bytes] = ..., realm: _Optional[str] = ..., signature: _Optional[bytes] = ...) -> None: ...
