@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from agentbus.security.claims import Claim, Claims, Shared
 
-NODES = ("a", "b", "c")
-NUMBERS = st.sampled_from([1, 2, 3, 4000, 4099, 4100, 9000])
-PLACES = st.integers(1, 3)
+NODES = ("a", "b")
+NUMBERS = st.sampled_from([1, 1, 2, 4098, 9000])
+PLACES = st.integers(1, 2)
 
 
 @dataclass
@@ -65,16 +65,8 @@ class Node:
         return found
 
 
-ACTS = st.lists(
-    st.one_of(
-        st.tuples(st.just("deliver"), st.sampled_from(NODES), NUMBERS, PLACES, st.booleans()),
-        st.tuples(st.just("complete"), st.sampled_from(NODES), NUMBERS, PLACES, st.booleans()),
-        st.tuples(st.just("restart"), st.sampled_from(NODES), NUMBERS, PLACES, st.booleans()),
-        st.tuples(st.just("lie"), st.just("x"), NUMBERS, PLACES, st.booleans()),
-        st.tuples(st.just("unsay"), st.just("x"), NUMBERS, PLACES, st.booleans()),
-    ),
-    max_size=50,
-)
+DEEDS = st.sampled_from(["deliver"] * 5 + ["complete"] * 2 + ["restart", "lie", "unsay"])
+ACTS = st.lists(st.tuples(DEEDS, st.sampled_from(NODES), NUMBERS, PLACES, st.booleans()), min_size=15, max_size=50)
 Act = tuple[str, str, int, int, bool]
 
 
@@ -112,7 +104,7 @@ def done(acts: list[Act], *, lies: bool) -> dict[str, Node]:
     return nodes
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(ACTS, st.booleans())
 def test_a_frame_is_handled_from_one_place(acts: list[Act], lies: bool) -> None:
     places: dict[int, set[int]] = {}
