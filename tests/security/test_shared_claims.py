@@ -104,7 +104,7 @@ def done(acts: list[Act], *, lies: bool) -> dict[str, Node]:
     return nodes
 
 
-@settings(max_examples=120)
+@settings(max_examples=60)
 @given(ACTS, st.booleans())
 def test_a_frame_is_handled_from_one_place(acts: list[Act], lies: bool) -> None:
     places: dict[int, set[int]] = {}
