@@ -150,12 +150,14 @@ class Shared:
         self.own = own
         self.changed = False
         self._others = tuple(others)
-        for number, place in list(own.open.items()):
-            if number <= own.highest and self.look(number, place) in _OVER:
-                own.complete(number, place)
         for other in self._others:
-            for number, place in other.open.items():
-                if number not in own.open and len(own.open) < MAX_OPEN and self.look(number, place) is Claim.AGAIN:
+            for number in own.open.keys() - other.open.keys():
+                if number <= own.highest and other.look(number, place := own.open[number]) in _OVER:
+                    own.complete(number, place)
+        for other in self._others:
+            for number in other.open.keys() - own.open.keys():
+                place = other.open[number]
+                if len(own.open) < MAX_OPEN and self.look(number, place) is Claim.AGAIN:
                     own.open[number] = place
                     self.changed = True
 

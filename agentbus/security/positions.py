@@ -25,7 +25,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from ..errors import AgentBusError, Conflict, StorageFailed
-from ..transport import Headers, Job, StreamLimits, StreamSpec, Transport
+from ..transport import Headers, Job, StoredMessage, StreamLimits, StreamSpec, Transport
 from .claims import Claim, Claims, Shared
 
 BATCH = 1024
@@ -50,13 +50,16 @@ class Delivery(NamedTuple):
 
 
 class _Kept:
-    """What is known of one stream: its claims, the newest revision, and completions that are not written yet."""
+    """What is known of one stream: what this node has kept, what the others have, up to which revision; what came of
+    that; and completions that are not written yet."""
 
-    __slots__ = ("claims", "completed", "revision")
+    __slots__ = ("claims", "completed", "others", "own", "revision")
 
     def __init__(self) -> None:
-        self.claims: Shared | None = None
+        self.own = b""
+        self.others: dict[str, Claims] = {}
         self.revision = 0
+        self.claims: Shared | None = None
         self.completed: list[tuple[int, int]] = []
 
 
@@ -202,7 +205,8 @@ class Positions:
     async def _attempt(self, name: str, kept: _Kept, deliveries: list[Delivery]) -> list[Claim]:
         claims, kept.claims = kept.claims, None  # until a write is acknowledged, nobody knows what is kept
         if claims is None:
-            claims, kept.revision = await self._read(name)
+            await self._read(name, kept)
+            claims = Shared(Claims.from_bytes(kept.own), kept.others.values())
         completed = kept.completed[:]
         for number, place in completed:
             claims.own.complete(number, place)
@@ -211,37 +215,45 @@ class Positions:
             self._writes += 1
             stored = await self._transport.store(
                 f"{self._prefix}.{self._node}.{name}",
-                claims.own.to_bytes(),
+                body := claims.own.to_bytes(),
                 message_id=f"seen:{self._writer}:{self._writes}",
                 expected=kept.revision,
                 among=f"{self._prefix}.*.{name}",
                 timeout_s=self._timeout_s,
             )
-            kept.revision = stored.sequence
+            kept.own, kept.revision = body, stored.sequence
             claims.changed = False
             del kept.completed[: len(completed)]
         kept.claims = claims
         return found
 
-    async def _read(self, name: str) -> tuple[Shared, int]:
-        """What all nodes have written of a stream, and the newest revision, 0 for none."""
-        pattern, own, others, revision = f"{self._prefix}.*.{name}", Claims(), dict[str, Claims](), 0
+    async def _read(self, name: str, kept: _Kept) -> None:
+        """What all nodes have written of a stream; where something was known, the next that one of them has. There may
+        be more: then a claim is refused, and what comes after that is read."""
+        pattern = f"{self._prefix}.*.{name}"
+        if kept.revision:
+            message = await self._transport.after(self._stream, pattern, kept.revision, timeout_s=self._timeout_s)
+            if message is not None:
+                return self._take(message, kept)
+        kept.own, kept.others, kept.revision = b"", {}, 0  # what was known last may have been dropped
         newest = await self._transport.last(self._stream, pattern, timeout_s=self._timeout_s)
-        while newest is not None and revision < newest.sequence:
-            message = await self._transport.after(self._stream, pattern, revision, timeout_s=self._timeout_s)
+        while newest is not None and kept.revision < newest.sequence:
+            message = await self._transport.after(self._stream, pattern, kept.revision, timeout_s=self._timeout_s)
             if message is None:
-                break  # dropped meanwhile
-            revision = message.sequence
-            node = message.subject.removeprefix(f"{self._prefix}.").partition(".")[0]
-            try:
-                claims = Claims.from_bytes(message.body)
-            except StorageFailed as error:
-                raise StorageFailed(f"{message.subject}: {error}") from None
-            if node == self._node:
-                own = claims
-            else:
-                others[node] = claims
-        return Shared(own, others.values()), revision
+                break
+            self._take(message, kept)
+
+    def _take(self, message: StoredMessage, kept: _Kept) -> None:
+        node = message.subject.removeprefix(f"{self._prefix}.").partition(".")[0]
+        try:
+            claims = Claims.from_bytes(message.body)
+        except StorageFailed as error:
+            raise StorageFailed(f"{message.subject}: {error}") from None
+        kept.revision = message.sequence
+        if node == self._node:
+            kept.own = message.body
+        else:
+            kept.others[node] = claims
 
     async def _ensure(self) -> None:
         if self._made:
