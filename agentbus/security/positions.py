@@ -234,7 +234,8 @@ class Positions:
         if kept.revision:
             message = await self._transport.after(self._stream, pattern, kept.revision, timeout_s=self._timeout_s)
             if message is not None:
-                return self._take(message, kept)
+                self._take(message, kept)
+                return
         kept.own, kept.others, kept.revision = b"", {}, 0  # what was known last may have been dropped
         newest = await self._transport.last(self._stream, pattern, timeout_s=self._timeout_s)
         while newest is not None and kept.revision < newest.sequence:

@@ -19,13 +19,17 @@ PLACES = st.integers(1, 2)
 class Log:
     """What is kept, as a stream that keeps the last of each node does it."""
 
-    kept: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    kept: dict[str, tuple[int, bytes]] = field(default_factory=dict[str, tuple[int, bytes]])
     revision: int = 0
 
     def write(self, node: str, body: bytes) -> int:
         self.revision += 1
-        self.kept[node] = body
+        self.kept[node] = (self.revision, body)
         return self.revision
+
+    def since(self, revision: int) -> list[tuple[int, str, bytes]]:
+        """What came after that, in order."""
+        return sorted((at, node, body) for node, (at, body) in self.kept.items() if at > revision)
 
 
 class Node:
@@ -35,6 +39,8 @@ class Node:
         self.name = name
         self.log = log
         self.shared: Shared | None = None
+        self.own = b""
+        self.others: dict[str, Claims] = {}
         self.revision = 0
         self.completed: list[tuple[int, int]] = []
         self.handled: set[tuple[int, int]] = set()
@@ -43,9 +49,13 @@ class Node:
         """`lost`: the acknowledgement of a write is."""
         while True:
             if self.shared is None:
-                read = {name: Claims.from_bytes(body) for name, body in self.log.kept.items()}
-                own = read.pop(self.name, Claims())
-                self.shared, self.revision = Shared(own, read.values()), self.log.revision
+                for revision, name, body in self.log.since(self.revision)[: 1 if self.revision else None]:
+                    self.revision = revision
+                    if name == self.name:
+                        self.own = body
+                    else:
+                        self.others[name] = Claims.from_bytes(body)
+                self.shared = Shared(Claims.from_bytes(self.own), self.others.values())
             for done in self.completed:
                 self.shared.own.complete(*done)
             found = self.shared.claim(number, place)
@@ -54,10 +64,11 @@ class Node:
             if self.revision != self.log.revision:
                 self.shared = None
                 continue
-            self.revision = self.log.write(self.name, self.shared.own.to_bytes())
-            self.shared.changed = False
-            self.completed.clear()
+            body = self.shared.own.to_bytes()
+            revision = self.log.write(self.name, body)
             if not lost:
+                self.own, self.revision, self.shared.changed = body, revision, False
+                self.completed.clear()
                 break
             self.shared, lost = None, False
         if found in (Claim.FIRST, Claim.AGAIN):
