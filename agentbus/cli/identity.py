@@ -77,6 +77,7 @@ def described(held: Credentials) -> dict[str, Any]:
         "node": enrolled.node,
         "role": enrolled.role,
         "agents": list(enrolled.names),
+        "jobs": list(enrolled.jobs),
         "until": datetime.fromtimestamp(enrolled.expires_s, UTC).isoformat(),
         "urls": list(held.realm.urls),
     }
@@ -92,6 +93,9 @@ def _enroll_words(parser: ArgumentParser) -> None:
         default=[],
         metavar="NAME",
         help="an agent that it may host, or by hand '*'; repeatable",
+    )
+    parser.add_argument(
+        "--job", action="append", default=[], metavar="NAME", help="a sharding job that it may work on; repeatable"
     )
     parser.add_argument(
         "--key", type=Path, metavar="FILE", help="its key (identity new); else what AGENTBUS_SEED says, else a new one"
@@ -112,7 +116,13 @@ def _enroll(arguments: Namespace) -> int:
     if by_hand == over_bus or (over_bus and arguments.join_key is None):
         raise UsageError("enroll by hand with --realm-dir, or over the bus with --joiner and --join-key")
     pair = KeyPair.load(arguments.key) if arguments.key else KeyPair.from_environment() or KeyPair.create()
-    wanted = Wanted(key=pair.key, node=arguments.node, role=arguments.role, names=tuple(arguments.agent))
+    wanted = Wanted(
+        key=pair.key,
+        node=arguments.node,
+        role=arguments.role,
+        names=tuple(arguments.agent),
+        jobs=tuple(arguments.job),
+    )
     if by_hand:
         from agentbus.security.realm.folder import RealmFolder
 

@@ -66,6 +66,7 @@ def add_layout(parser: ArgumentParser) -> None:
         help="a bucket, and which keys agents may write; {agent} is their name (default: {agent}.>); repeatable",
     )
     parser.add_argument("--job", action="append", default=[], metavar="NAME", help="a sharding job; repeatable")
+    parser.add_argument("--escrow", action="append", default=[], metavar="NAME", help="an escrow ledger; repeatable")
 
 
 def layout_of(arguments: Namespace) -> Any:
@@ -76,7 +77,7 @@ def layout_of(arguments: Namespace) -> Any:
     for word in arguments.bucket:
         name, _, keys = word.partition("=")
         buckets.setdefault(name, []).append(keys or "{agent}.>")
-    return Layout(realm=arguments.name, buckets=buckets, jobs=tuple(arguments.job))
+    return Layout(realm=arguments.name, buckets=buckets, jobs=tuple(arguments.job), escrows=tuple(arguments.escrow))
 
 
 def _init(arguments: Namespace) -> int:
@@ -125,6 +126,7 @@ def _show(arguments: Namespace) -> int:
             **{f"role_{role}": list(keys) for role, keys in public.roles.items()},
             "buckets": [f"{name}={','.join(keys)}" for name, keys in realm.state.layout.buckets.items()],
             "jobs": list(realm.state.layout.jobs),
+            "escrows": list(realm.state.layout.escrows),
             "revoked": list(realm.state.revoked),
             "certificate_until": end_of(realm.certificate).isoformat(),
         },

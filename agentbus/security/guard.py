@@ -209,7 +209,7 @@ class Guard:
         self._restart(boot_us)
         age_s = (self._durable_us + 2 * self._skew_us) / MICRO + 3600.0
         writer = f"{node}:{boot_us:x}:{self._begun}"
-        self._positions = Positions(transport, realm, age_s=age_s, writer=writer, replicas=self._replicas)
+        self._positions = Positions(transport, realm, node=node, age_s=age_s, writer=writer, replicas=self._replicas)
 
     def end(self) -> None:
         """The node has ended; a second call does nothing."""

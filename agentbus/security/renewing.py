@@ -92,7 +92,7 @@ async def renewed(
     """Asks to be enrolled anew; with a `fresh` key in place of the present one if there is one. Raises as `join`."""
     enrolled = held.enrolled
     pair = fresh or held.pair
-    wanted = Wanted(key=pair.key, node=enrolled.node, role=enrolled.role, names=enrolled.names)
+    wanted = Wanted(key=pair.key, node=enrolled.node, role=enrolled.role, names=enrolled.names, jobs=enrolled.jobs)
     wish = _wish(wanted, enrolled.realm, now_s, valid_s)
     request = encode_request(wish, pair, RENEWAL, held.enrolment, held.pair if fresh is not None else None)
     grant = await speaker.request(request, EnrolmentGrant, timeout_s=timeout_s)

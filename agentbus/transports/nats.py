@@ -47,6 +47,7 @@ from .nats_statistics import FaultLog, NatsStatistics
 from .nats_storing import Storing
 from .nats_supervisor import Supervisor
 from .nats_wire import Interest, checked_subject, encode_headers
+from .stored import stamped
 
 __all__ = ["Endpoint", "NatsStatistics", "NatsTransport"]
 
@@ -310,11 +311,13 @@ class NatsTransport:
         message_id: str,
         headers: Headers | None = None,
         expected: int | None = None,
+        among: str = "",
         ttl_s: float | None = None,
         timeout_s: float = 5.0,
     ) -> Stored:
         """See `Transport.store`."""
-        return await self._storing.store(subject, body, message_id, headers, expected, ttl_s, timeout_s)
+        marks = stamped(message_id, headers, expected, among, ttl_s)
+        return await self._storing.store(subject, body, marks, timeout_s)
 
     async def store_all(
         self, writes: Sequence[Write], *, message_id: str, timeout_s: float = 5.0

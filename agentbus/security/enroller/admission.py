@@ -17,6 +17,8 @@ from .codec import DOMAIN
 from .model import Request
 
 JOIN_KEY, RENEWAL = "join-key", "renewal"
+RESERVED = ("enroller", "joiner")
+"""Names of the realm's own."""
 
 
 class Admission(Protocol):
@@ -45,6 +47,7 @@ class JoinKey:
         roles: as what. Never as `operator` or `enroller`: these are enrolled by hand.
         any_agent: also to host agents of any name (``*``), which hears all that is sent by name.
         reserved: names that no newcomer may have, nor its agents.
+        jobs: sharding jobs that a newcomer may work on.
     """
 
     form = JOIN_KEY
@@ -55,12 +58,14 @@ class JoinKey:
         roles: tuple[str, ...] = ("agent", "observer"),
         *,
         any_agent: bool = False,
-        reserved: tuple[str, ...] = ("enroller", "joiner"),
+        reserved: tuple[str, ...] = RESERVED,
+        jobs: tuple[str, ...] = (),
     ) -> None:
         self._secret = secret
         self._roles = roles
         self._any_agent = any_agent
         self._reserved = frozenset(reserved)
+        self._jobs = frozenset(jobs)
 
     def __repr__(self) -> str:
         return f"JoinKey(roles={self._roles})"
@@ -74,12 +79,15 @@ class JoinKey:
             raise Refused("the join key admits nobody for agents of any name: name them, or be enrolled by hand")
         if taken := self._reserved & {wanted.node, *wanted.names}:
             raise Refused(f"the name {min(taken)!r} is reserved: take another")
+        if beyond := {*wanted.jobs} - self._jobs:
+            raise Refused(f"the join key admits nobody for job {min(beyond)!r}: be enrolled by hand")
         if not hmac.compare_digest(join_proof(self._secret, request.body), request.proof):
             raise Refused("that is not this realm's join key")
 
 
 class StillEnrolled:
-    """Whoever is enrolled is enrolled anew: as the same node, in the same role, for no more names.
+    """Whoever is enrolled is enrolled anew: as the same node, in the same role, for no more names
+    or jobs.
 
     A node may change its key: the former one signs the request, too.
 
@@ -104,6 +112,8 @@ class StillEnrolled:
             raise Refused(f"node {held.node!r} is enrolled as {held.role!r}, and is not enrolled anew as anything else")
         if "*" not in held.names and not set(wanted.names) <= set(held.names):
             raise Refused(f"node {held.node!r} asks for names that it was not enrolled for: enroll it by hand")
+        if not {*wanted.jobs} <= {*held.jobs}:
+            raise Refused(f"node {held.node!r} asks for jobs that it was not enrolled for: enroll it by hand")
         if self._revoked(held.key, held.issued_s):
             raise Refused(f"node {held.node!r} has been revoked")
         if held.key != wanted.key and not verified(held.key, DOMAIN + request.body, request.former_signature):

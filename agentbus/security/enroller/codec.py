@@ -29,6 +29,7 @@ def encode_wish(wish: Wish) -> bytes:
         realm=wish.realm,
         node=wanted.node,
         names=wanted.names,
+        jobs=wanted.jobs,
         role=wanted.role,
         asked_s=wish.asked_s,
         valid_s=wish.valid_s,
@@ -58,7 +59,7 @@ def decode_request(message: EnrolmentRequest) -> Request:
         told = EnrolmentWish.FromString(message.wish)
         if len(told.key) != KEY_BYTES or len(told.nonce) != NONCE_BYTES:
             raise Unauthorized("not a request to be enrolled: its key or its nonce is of another length")
-        wanted = Wanted(key=told.key, node=told.node, role=told.role, names=tuple(told.names))
+        wanted = Wanted(key=told.key, node=told.node, role=told.role, names=tuple(told.names), jobs=tuple(told.jobs))
     except (DecodeError, ConfigurationError) as error:
         raise Unauthorized(f"not a request to be enrolled: {error}") from None
     wish = Wish(wanted=wanted, realm=told.realm, asked_s=told.asked_s, valid_s=told.valid_s, nonce=told.nonce)

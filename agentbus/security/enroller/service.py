@@ -30,7 +30,8 @@ from ..realm.folder import (
     write_taken,
 )
 from ..realm.issuing import VALID_S
-from .admission import Admission, JoinKey, StillEnrolled
+from ..realm.permissions import bucket_of, leases_of
+from .admission import RESERVED, Admission, JoinKey, StillEnrolled
 from .codec import EnrolmentGrant, EnrolmentRequest, decode_request, encode_grant
 from .deciding import Desk, Standing
 
@@ -65,7 +66,7 @@ class Enroller(Agent):
         self._clock = clock
         self._state = read_state(self._folder)
         self._limits = streams or StreamLimits(replicas=3 if self._state.servers >= 3 else 1)
-        forms: Sequence[Admission] = admissions if admissions is not None else (JoinKey(self._join_key()),)
+        forms: Sequence[Admission] = admissions if admissions is not None else (self._by_join_key(),)
         renewal = StillEnrolled(self._issuers, self._state.public.realm, self._void)
         self._desk = Desk((*forms, renewal), lambda role: signing_key(self._folder, role), valid_s=valid_s)
 
@@ -112,8 +113,9 @@ class Enroller(Agent):
     def _void(self, key: bytes, issued_s: int) -> bool:
         return self._standing().void(key, issued_s)
 
-    def _join_key(self) -> str:
-        return read_secret(self._folder / JOIN_KEY, "agentbus realm init makes one").strip()
+    def _by_join_key(self) -> JoinKey:
+        secret = read_secret(self._folder / JOIN_KEY, "agentbus realm init makes one").strip()
+        return JoinKey(secret, reserved=(*RESERVED, *self._state.layout.escrows))
 
 
 def stream_specs(state: RealmState, limits: StreamLimits) -> list[StreamSpec]:
@@ -141,7 +143,7 @@ def stream_specs(state: RealmState, limits: StreamLimits) -> list[StreamSpec]:
                     name=f"agentbus_{realm}_shard_{job}_{name}", subjects=subjects, limits=kept, refuse_when_full=True
                 )
             )
-    for bucket in (*layout.buckets, *(f"shard-{job}-leases" for job in layout.jobs)):
+    for bucket in (*layout.buckets, *map(leases_of, layout.jobs), *map(bucket_of, layout.escrows)):
         made.append(
             StreamSpec(
                 name=f"KV_{realm}_{bucket}",

@@ -78,6 +78,7 @@ class RealmState:
             "realm": self.public.as_json(),
             "buckets": {name: list(keys) for name, keys in layout.buckets.items()},
             "jobs": list(layout.jobs),
+            "escrows": list(layout.escrows),
             "revoked": dict(self.revoked),
             "servers": self.servers,
             "disk_bytes": self.disk_bytes,
@@ -95,6 +96,7 @@ class RealmState:
                     realm=public.realm,
                     buckets={str(name): tuple(map(str, keys)) for name, keys in told["buckets"].items()},
                     jobs=tuple(map(str, told["jobs"])),
+                    escrows=tuple(map(str, told["escrows"])),
                 ),
                 revoked={str(user): int(at) for user, at in told["revoked"].items()},
                 servers=int(told["servers"]),
@@ -223,7 +225,10 @@ class RealmFolder:
         return pair, encode(claims, self.offline("system", Kind.ACCOUNT), now_s)
 
     def enroll(self, pair: KeyPair, wanted: Wanted, now_s: int, valid_s: int) -> Credentials:
-        """Enrolls a key here, by the role's signing key. The node's name is this key's from now on."""
+        """Enrolls a key here, by the role's signing key. The node's name is this key's from now on. Raises
+        `ConfigurationError`, also for a job that the realm has not got."""
+        if missing := {*wanted.jobs} - {*self.state.layout.jobs}:
+            raise ConfigurationError(f"realm {self.public.realm!r} has no job {min(missing)!r}: name it at its making")
         issued = issue(wanted, self.signing(wanted.role), self.public, now_s, valid_s)
         taken = {node: entry for node, entry in read_taken(self.enroller).items() if entry[1] > now_s}
         write_taken(self.enroller, {**taken, wanted.node: (wanted.key, now_s + valid_s)})

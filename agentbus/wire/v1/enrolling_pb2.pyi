@@ -20,7 +20,7 @@ class EnrolmentRequest(_message.Message):
     def __init__(self, wish: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., admission: _Optional[str] = ..., proof: _Optional[bytes] = ..., former_signature: _Optional[bytes] = ...) -> None: ...
 
 class EnrolmentWish(_message.Message):
-    __slots__ = ("key", "realm", "node", "names", "role", "asked_s", "valid_s", "nonce")
+    __slots__ = ("key", "realm", "node", "names", "role", "asked_s", "valid_s", "nonce", "jobs")
     KEY_FIELD_NUMBER: _ClassVar[int]
     REALM_FIELD_NUMBER: _ClassVar[int]
     NODE_FIELD_NUMBER: _ClassVar[int]
@@ -29,6 +29,7 @@ class EnrolmentWish(_message.Message):
     ASKED_S_FIELD_NUMBER: _ClassVar[int]
     VALID_S_FIELD_NUMBER: _ClassVar[int]
     NONCE_FIELD_NUMBER: _ClassVar[int]
+    JOBS_FIELD_NUMBER: _ClassVar[int]
     key: bytes
     realm: str
     node: str
@@ -37,7 +38,8 @@ class EnrolmentWish(_message.Message):
     asked_s: int
     valid_s: int
     nonce: bytes
-    def __init__(self, key: _Optional[bytes] = ..., realm: _Optional[str] = ..., node: _Optional[str] = ..., names: _Optional[_Iterable[str]] = ..., role: _Optional[str] = ..., asked_s: _Optional[int] = ..., valid_s: _Optional[int] = ..., nonce: _Optional[bytes] = ...) -> None: ...
+    jobs: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, key: _Optional[bytes] = ..., realm: _Optional[str] = ..., node: _Optional[str] = ..., names: _Optional[_Iterable[str]] = ..., role: _Optional[str] = ..., asked_s: _Optional[int] = ..., valid_s: _Optional[int] = ..., nonce: _Optional[bytes] = ..., jobs: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class EnrolmentGrant(_message.Message):
     __slots__ = ("jwt", "enrolment", "realm", "signature")
