@@ -156,7 +156,7 @@ def _steadily(place: Path, seconds: int) -> Iterator[Row]:
     cpu = time.process_time()
     count, took, sealed, witnessed = asyncio.run(_feed(place, seconds))
     cpu = 1e6 * (time.process_time() - cpu) / count
-    yield _gaps(f"Ledger.put at {AGENT_RATE:,.0f} records/s", sealed, count / took, cpu, PACE_S)
+    yield _gaps(f"Ledger.put at {AGENT_RATE:,.0f} records/s", sealed, count / took, cpu, None)
     yield _gaps("the same, cosigned by two witnesses", witnessed, count / took, cpu, None)
 
 
