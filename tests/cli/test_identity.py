@@ -19,6 +19,7 @@ def realm(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
     """A realm's folder, made by the command."""
     folder = str(tmp_path / "realm")
     words = ["--name", "plant", "--bucket", "leases={agent}", "--bucket", "leases={agent}.>", "--job", "forecast"]
+    words += ["--escrow", "till"]
     assert main(["realm", "init", folder, *words]) == 0
     capsys.readouterr()
     return folder
@@ -39,6 +40,7 @@ def test_a_realm_is_what_was_asked_for(realm: str, capsys: pytest.CaptureFixture
     assert main(["realm", "show", realm, "--json"]) == 0
     shown = told(capsys)
     assert (shown["realm"], shown["urls"], shown["jobs"]) == ("plant", ["tls://127.0.0.1:4222"], ["forecast"])
+    assert shown["escrows"] == ["till"]
     assert shown["buckets"] == ["checkpoints={agent}.>", "leases={agent},{agent}.>"]
     layout = RealmFolder(realm).state.layout
     assert layout.streams["KV_plant_leases"] == (
@@ -68,6 +70,16 @@ def test_a_realm_is_not_overwritten(realm: str, capsys: pytest.CaptureFixture[st
 def test_realms_that_can_not_be(tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert failure(capsys, "realm", "init", str(tmp_path / "r"), *words).startswith("error: ")
     assert not (tmp_path / "r" / "realm.json").exists()
+
+
+def test_a_node_is_enrolled_for_a_job_of_the_realms(
+    realm: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, words = str(tmp_path / "a.id"), ["--realm-dir", realm, "--node", "a", "--agent", "w1"]
+    assert main(["identity", "enroll", path, *words, "--job", "forecast", "--json"]) == 0
+    assert told(capsys)["jobs"] == ["forecast"]
+    assert Credentials.load(path).enrolled.jobs == ("forecast",)
+    assert "no job 'nope'" in failure(capsys, "identity", "enroll", path, *words, "--job", "nope")
 
 
 def test_a_key_is_made_shown_and_enrolled_by_hand(
