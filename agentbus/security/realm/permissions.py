@@ -81,11 +81,12 @@ class Layout:
     @property
     def streams(self) -> dict[str, tuple[str, ...]]:
         """Every stream of the realm, to what agents may store in it: durable events, dead letters, what of signed
-        durable events was seen, sharding jobs, buckets."""
+        durable events was seen, epoch sets, sharding jobs, buckets."""
         realm = self.realm
         found: dict[str, tuple[str, ...]] = {
             f"agentbus_{realm}_{kind}": (f"{realm}.{kind}.>",) for kind in ("log", "dead", "seen")
         }
+        found[f"agentbus_{realm}_epochs"] = ()  # the enroller's alone
         for job in self.jobs:
             root = f"{realm}.shard.{job}"
             found[f"agentbus_{realm}_shard_{job}_in"] = (f"{root}.in.*",)
@@ -106,7 +107,7 @@ def permissions(layout: Layout) -> dict[str, Permissions]:
     heard = (f"{realm}.ev.>",)
     asked = (f"{realm}.to.*.*", f"{realm}.any.*", f"{realm}.all.*", f"{realm}.call.*")
     answers = (f"{realm}.in.*.*", f"{realm}.in.*.*.*")
-    dead, seen = f"agentbus_{realm}_dead", f"agentbus_{realm}_seen"
+    dead, seen, epochs = (f"agentbus_{realm}_{kind}" for kind in ("dead", "seen", "epochs"))
     stored = [subject for subjects in layout.streams.values() for subject in subjects]
     used = [stream for stream in layout.streams if stream not in (dead, seen)]
     every = [*layout.streams]
@@ -139,7 +140,13 @@ def permissions(layout: Layout) -> dict[str, Permissions]:
         "observer": Permissions(publish=(enrol, *present, *answers), subscribe=(inbox, *present, *heard)),
         "joiner": Permissions(publish=(enrol,), subscribe=(inbox, *present), subscriptions=64),
         "enroller": Permissions(
-            publish=(*heard, *answers, *_streams(every, ("STREAM.INFO.{s}",), _MAKE)),
+            publish=(
+                *heard,
+                *answers,
+                f"{realm}.epochs.set",
+                *_streams(every, ("STREAM.INFO.{s}",), _MAKE),
+                *_streams([epochs], _READ[1:]),
+            ),
             subscribe=(inbox, *present, f"{realm}.to.{AGENT}.*", enrol, f"{realm}.all.{ENROL_TYPE}"),
         ),
         "operator": Permissions(
