@@ -27,13 +27,14 @@ def configure(parser: ArgumentParser) -> None:
             "show": Act(summary="show what a realm is", configure=_folder, execute=_show),
             "push": Act(summary="tell the servers how the realm stands", configure=_folder, execute=_push),
             "rotate": Act(summary="give a role a new signing key", configure=_rotate_words, execute=_rotate),
+            "token": Act(summary="let one node in, once", configure=_token_words, execute=_token),
         },
     )
 
 
 def execute(arguments: Namespace) -> int:
     """Runs the act."""
-    run = {"init": _init, "show": _show, "push": _push, "rotate": _rotate}[arguments.act]
+    run = {"init": _init, "show": _show, "push": _push, "rotate": _rotate, "token": _token}[arguments.act]
     return run(arguments)
 
 
@@ -52,6 +53,21 @@ def _init_words(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--port", type=port, default=4222, help="of the first server (default: 4222)")
     parser.add_argument("--listen", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
+    parser.add_argument(
+        "--admit",
+        action="append",
+        default=[],
+        metavar="FORM",
+        help="what newcomers show: join-key, quorum:K (K members sign), puzzle:BITS (a speed bump); "
+        "repeatable, all are demanded (join-key)",
+    )
+    parser.add_argument(
+        "--quota",
+        default="",
+        metavar="N/SECONDS[:no-vote]",
+        help="newcomers a sponsor and period; the others are declined, or have no vote",
+    )
+    parser.add_argument("--probation", type=count, default=0, metavar="SECONDS", help="how long a newcomer has no vote")
 
 
 def add_layout(parser: ArgumentParser) -> None:
@@ -81,6 +97,7 @@ def layout_of(arguments: Namespace) -> Any:
 def _init(arguments: Namespace) -> int:
     from time import time
 
+    from agentbus.security.realm.demands import JOIN_KEY, Demands
     from agentbus.security.realm.folder import create
 
     realm = create(
@@ -91,6 +108,9 @@ def _init(arguments: Namespace) -> int:
         port=arguments.port,
         servers=arguments.cluster,
         listen=arguments.listen,
+        admission=Demands(
+            admit=tuple(arguments.admit) or (JOIN_KEY,), quota=arguments.quota, probation_s=arguments.probation
+        ),
     )
     tell(arguments, files_of(realm))
     return 0
@@ -110,10 +130,15 @@ def files_of(realm: RealmFolder) -> dict[str, Any]:
 
 
 def _show(arguments: Namespace) -> int:
+    from time import time
+
+    from agentbus.security.realm.books import read_books
+    from agentbus.security.realm.demands import read_demands
     from agentbus.security.realm.folder import RealmFolder
 
     realm = RealmFolder(arguments.folder)
-    public = realm.public
+    public, demands = realm.public, read_demands(realm.enroller)
+    members = [member for member in read_books(realm.enroller).members if member.until_s > time()]
     tell(
         arguments,
         {
@@ -124,6 +149,11 @@ def _show(arguments: Namespace) -> int:
             "buckets": [f"{name}={','.join(keys)}" for name, keys in realm.state.layout.buckets.items()],
             "jobs": list(realm.state.layout.jobs),
             "revoked": list(realm.state.revoked),
+            "admit": list(demands.admit),
+            "quota": demands.quota,
+            "probation_s": demands.probation_s or "",
+            "enrolled": [member.node for member in members],
+            "voting": [member.node for member in members if member.votes(time())],
         },
     )
     return 0
@@ -170,4 +200,36 @@ def _rotate(arguments: Namespace) -> int:
     jwt = realm.rotate(arguments.role, now_s, keep=not arguments.cut)
     told = [] if arguments.no_push else pushed(realm, jwt, now_s)
     tell(arguments, {"role": arguments.role, "key": realm.public.roles[arguments.role][0], "told": told})
+    return 0
+
+
+def _token_words(parser: ArgumentParser) -> None:
+    _folder(parser)
+    parser.add_argument(
+        "file", type=Path, metavar="FILE", help="where the token is put, mode 0600: it is shown nowhere"
+    )
+    parser.add_argument("--node", required=True, metavar="NAME", help="of the node that it admits")
+    parser.add_argument("--role", default="agent", help="as what (default: agent)")
+    parser.add_argument(
+        "--agent", action="append", default=[], metavar="NAME", help="an agent that it may host, or '*'; repeatable"
+    )
+    parser.add_argument("--valid", type=count, default=86400, metavar="SECONDS", help="how long (default: 86400)")
+
+
+def _token(arguments: Namespace) -> int:
+    from time import time
+
+    from agentbus.security.realm.folder import RealmFolder
+    from agentbus.security.realm.tokens import make_token
+
+    realm = RealmFolder(arguments.folder)
+    token = make_token(
+        realm,
+        arguments.file,
+        node=arguments.node,
+        role=arguments.role,
+        names=tuple(arguments.agent),
+        until_s=time() + arguments.valid,
+    )
+    tell(arguments, {"token": str(arguments.file), "node": token.node, "role": token.role, "agents": list(token.names)})
     return 0

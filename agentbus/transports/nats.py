@@ -357,6 +357,7 @@ class NatsTransport:
             number=self._consumers,
             rng=self._rng,
             ended=lambda ended: self._consumptions.pop(ended, None),
+            deletes=not self._restricted,
         )
         self._consumptions[following] = None
         try:

@@ -32,6 +32,7 @@ class NatsFollowing:
     __slots__ = (
         "_arrived",
         "_begun",
+        "_deletes",
         "_due",
         "_ended",
         "_expected",
@@ -62,6 +63,7 @@ class NatsFollowing:
         number: int,
         rng: random.Random,
         ended: Callable[[NatsFollowing], object],
+        deletes: bool = True,
     ) -> None:
         self.stream = stream
         self._stream = jetstream
@@ -71,6 +73,7 @@ class NatsFollowing:
         self._arrived = after
         self._rng = rng
         self._ended = ended
+        self._deletes = deletes  # where a role may not, the server forgets it by itself
         self._loop = asyncio.get_running_loop()
         self._begun = False
         self._stopped = False
@@ -227,7 +230,7 @@ class NatsFollowing:
             return
         self._interest.unsubscribe()
         self._interest = None
-        if self._wire.connected:
+        if self._wire.connected and self._deletes:
             try:
                 self._wire.send(f"$JS.API.CONSUMER.DELETE.{self.stream}.{self._name}", b"")
             except AgentBusError:

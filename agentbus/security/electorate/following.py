@@ -74,9 +74,9 @@ class Following:
                 self._log.warning("an epoch set was not taken", why=str(error))
 
     async def _run(self, transport: Transport) -> None:
-        while self._running is None:
+        stream, subject = epochs_stream(self._realm), epochs_subject(self._realm)
+        while True:
             with suppress(AgentBusError):
-                stream, subject = epochs_stream(self._realm), epochs_subject(self._realm)
                 self._running = await transport.follow(stream, [subject], self._hear)
                 return
             await asyncio.sleep(RETRY_S)

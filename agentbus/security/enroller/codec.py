@@ -30,6 +30,7 @@ __all__ = [
     "decode_grant",
     "decode_puzzle",
     "decode_request",
+    "encode_application",
     "encode_grant",
     "encode_proofs",
     "encode_puzzle",
@@ -63,6 +64,11 @@ def application_of(body: bytes) -> bytes:
     for name in ("asked_s", "valid_s", "nonce"):
         told.ClearField(name)
     return told.SerializeToString(deterministic=True)
+
+
+def encode_application(wanted: Wanted, realm: str) -> bytes:
+    """The application for that."""
+    return application_of(encode_wish(Wish(wanted=wanted, realm=realm, asked_s=0, valid_s=0, nonce=b"")))
 
 
 def decode_application(application: bytes) -> tuple[Wanted, str]:

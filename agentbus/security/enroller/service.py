@@ -145,9 +145,7 @@ class Enroller(Agent):
         with open_books(self._folder) as books:
             newest, mine = self._set(found), self._set(books.signed)
             if newest is not None and found != books.signed and (mine is None or newest.number >= mine.number):
-                ctx.log.warning(
-                    "these books are behind the realm's epoch set: going on", number=newest.number
-                )
+                ctx.log.warning("these books are behind the realm's epoch set: going on", number=newest.number)
                 books.members = with_seats(books.members, newest, self._clock(), self._valid_s)
                 books.signed = found
         self._publisher.issues = True

@@ -211,11 +211,10 @@ class RealmFolder:
             pair=pair, jwt=issued.jwt, enrolment=issued.enrolment, realm=self.public, epoch_set=books.signed
         )
 
-    def make_token(self, wanted: Token, pair: KeyPair) -> None:
-        """Lets whoever has that key be enrolled, once, as what it says. Its public half is kept. Raises
-        `ConfigurationError`."""
+    def add_token(self, key: bytes, token: Token) -> None:
+        """Lets whoever has the key of that public half be enrolled, once. Raises `ConfigurationError`."""
         with open_books(self.enroller) as books:
-            books.tokens = {**books.tokens, pair.key: wanted}
+            books.tokens = {**books.tokens, key: token}
 
 
 def read_state(folder: Path) -> RealmState:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentbus.errors import SubjectError
@@ -73,6 +73,7 @@ def test_nobody_publishes_where_the_broker_answers_or_listens_in_anothers(
         assert may(each.subscribe, f"{realm}.in.{node}.{token}") == (node == "hall")
 
 
+@settings(deadline=None)
 @given(layouts())
 def test_only_operator_and_enroller_change_streams(layout: Layout) -> None:
     allowed = permissions(layout)
@@ -107,6 +108,17 @@ def test_an_agent_writes_its_own_keys_only(layout: Layout) -> None:
     assert may(agent.publish, f"{prefix}.door.1")
     assert not may(agent.publish, f"{prefix}.gate")
     assert not may(agent.publish, f"{prefix}.gate.door")
+
+
+@settings(deadline=None)
+@given(layouts())
+def test_the_enroller_alone_stores_epoch_sets_and_members_read_them(layout: Layout) -> None:
+    stream, subject = f"agentbus_{layout.realm}_epochs", f"{layout.realm}.epochs.set"
+    for role, each in permissions(layout).items():
+        assert may(each.publish, subject) == (role == "enroller")
+        reads = may(each.publish, f"$JS.API.CONSUMER.CREATE.{stream}.x")
+        assert reads == (role in ("agent", "operator"))
+        assert may(each.publish, f"$JS.API.STREAM.MSG.GET.{stream}") == (reads or role == "enroller")
 
 
 def test_what_each_role_is_for() -> None:
