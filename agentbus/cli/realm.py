@@ -152,8 +152,8 @@ def _show(arguments: Namespace) -> int:
             "admit": list(demands.admit),
             "quota": demands.quota,
             "probation_s": demands.probation_s or "",
-            "enrolled": [member.node for member in members],
-            "voting": [member.node for member in members if member.votes(time())],
+            "enrolled": sorted(member.node for member in members),
+            "voting": sorted(member.node for member in members if member.votes(time())),
         },
     )
     return 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,7 +76,7 @@ def write_application(path: Path, pair: KeyPair, wanted: Wanted, realm: str) -> 
 
 
 def read_application(path: Path) -> Applying:
-    """An application that its key has signed: what people read beside it is not looked at. Raises `ConfigurationError`."""
+    """An application that its key has signed; what stands beside it is for people. Raises `ConfigurationError`."""
     wrong = f"{path} holds no application: agentbus identity request makes one"
     try:
         told = json.loads(path.read_text("utf-8"))
@@ -112,7 +113,7 @@ def read_voucher(path: Path) -> Voucher:
     return found
 
 
-def _write(path: Path, told: dict[str, object]) -> None:
+def _write(path: Path, told: Mapping[str, object]) -> None:
     try:
         path.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
     except OSError as error:

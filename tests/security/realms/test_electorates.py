@@ -234,7 +234,7 @@ async def test_another_key_of_the_enroller_goes_on_with_the_sets(world: World) -
     assert member.electorate.forks == []
 
 
-# -- newcomers -----------------------------------------------------------------------------------------------------------
+# -- newcomers ---------------------------------------------------------------------------------------------------------
 
 
 async def test_a_quorum_a_puzzle_and_a_token_let_newcomers_in(worlds: Worlds) -> None:
