@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -146,6 +147,36 @@ async def test_an_enroller_that_dies_before_it_has_published_goes_on_with_the_sa
             await until(lambda: member.electorate.signed == written, "published now")
         assert voters(member) == {"member", "lost"}
         assert member.electorate.forks == []
+
+
+@pytest.mark.timeout(90)
+async def test_an_enroller_that_is_killed_at_any_time_forks_nothing(world: World) -> None:
+    """As a process of its own, killed with SIGKILL while it issues."""
+    member = world.identity("member")
+    kind = "enroller=agentbus.security.enroller.service:Enroller"
+    folder = world.realm.enroller
+    words = ["run", "--identity", str(folder / ENROLLER), kind, "--set", f"folder={folder}"]
+    async with Node(identity=member):
+        for life in range(2):
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "agentbus", *words, stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+            )  # fmt: skip
+            try:
+                world.identity(f"first-{life}")
+                await until(lambda life=life: f"first-{life}" in voters(member), "it issues", within_s=30.0)  # type: ignore[misc]
+                for number in range(10):
+                    world.identity(f"n-{life}-{number}")
+                    await asyncio.sleep(0.05)
+            finally:
+                process.kill()
+                await process.wait()
+        async with world.enroller():
+            wanted = {each.node for each in read_books(folder).members if each.role == "agent"}
+            assert len(wanted) == 23
+            await until(lambda: voters(member) == wanted, "all of them", within_s=10.0)
+            assert member.electorate.signed == read_books(folder).signed
+    assert member.electorate.forks == []
 
 
 async def test_older_books_go_on_from_the_realms_set_and_fork_nothing(world: World) -> None:

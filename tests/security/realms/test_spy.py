@@ -26,7 +26,8 @@ SECRET = b"marker-of-what-is-secret"
 TEXT = SECRET.decode()
 LOG, DEAD, LEASES, LEDGER = "agentbus_plant_log", "agentbus_plant_dead", "KV_plant_leases", "KV_plant_ledger"
 SEEN = "agentbus_plant_seen"
-STREAMS = (LOG, DEAD, SEEN, LEASES, LEDGER, "KV_plant_checkpoints")
+EPOCHS = "agentbus_plant_epochs"
+STREAMS = (LOG, DEAD, SEEN, EPOCHS, LEASES, LEDGER, "KV_plant_checkpoints")
 
 
 class Keeper(Agent):
@@ -201,7 +202,7 @@ ALLOWED = {
         SEEN: frozenset({"info", "message"}),
         **{
             stream: frozenset({"info", "message", "named push consumer", "next"})
-            for stream in (LOG, LEASES, LEDGER, "KV_plant_checkpoints")
+            for stream in (LOG, EPOCHS, LEASES, LEDGER, "KV_plant_checkpoints")
         },
     },
 }
