@@ -255,7 +255,6 @@ def _joined(arguments: Namespace, pair: KeyPair, wanted: Wanted) -> Credentials:
     from agentbus.security.realm.tokens import read_token, read_voucher
     from agentbus.security.renewing import Showing, join
 
-    logs.configure("error")
     joiner = Credentials.load(arguments.joiner)
     key = arguments.join_key
     showing = Showing(
@@ -263,6 +262,8 @@ def _joined(arguments: Namespace, pair: KeyPair, wanted: Wanted) -> Credentials:
         vouchers=tuple(map(read_voucher, arguments.voucher)),
         token=read_token(arguments.token)[0] if arguments.token else None,
     )
+
+    logs.configure("error")
 
     def tell_of(puzzle: Challenge) -> None:
         note(f"solving a puzzle of {puzzle.bits} bits, some {1 << puzzle.bits} hashes: a speed bump, no more")
@@ -285,8 +286,8 @@ def _rotate(arguments: Namespace) -> int:
     from agentbus.security.keys import KeyPair
     from agentbus.security.renewing import renewed
 
-    logs.configure("error")
     held = Credentials.load(arguments.file)
+    logs.configure("error")
 
     async def ask() -> Credentials:
         async with Node(identity=Identity(held)) as node:
