@@ -71,7 +71,7 @@ class Following:
             if len(self._electorate.forks) > forks:
                 self._log.error("the enroller has signed two epoch sets that exclude each other", why=str(error))
             else:
-                self._log.warning("an epoch set was not taken", why=str(error))
+                self._log.info("an epoch set was not taken", why=str(error))
 
     async def _run(self, transport: Transport) -> None:
         stream, subject = epochs_stream(self._realm), epochs_subject(self._realm)

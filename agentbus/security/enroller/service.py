@@ -24,7 +24,8 @@ from ...supervision import Supervision
 from ...transport import StreamLimits
 from ..admission import Admission, AllOf, Challenge, quotas
 from ..credentials import read_secret
-from ..electorate import Electorate, EpochSet
+from ..electorate import Electorate, EpochSet, verified_epoch_set
+from ..electorate.codec import issuer_of
 from ..electorate.register import Register
 from ..enrolling import Issuers
 from ..realm.books import BOOKS, Books, open_books, read_books
@@ -143,7 +144,7 @@ class Enroller(Agent):
         if found is None:
             return
         with open_books(self._folder) as books:
-            newest, mine = self._set(found), self._set(books.signed)
+            newest, mine = self._set(found), own_set(books.signed, self._state.public.realm)
             if newest is not None and found != books.signed and (mine is None or newest.number >= mine.number):
                 ctx.log.warning("these books are behind the realm's epoch set: going on", number=newest.number)
                 books.members = with_seats(books.members, newest, self._clock(), self._valid_s)
@@ -155,12 +156,13 @@ class Enroller(Agent):
         """Looks at the books, and at who is revoked, when something has changed or is due."""
         now_s = self._clock()
         due = self._due is not None and now_s >= self._due
-        if not self._publisher.issues or (not due and self._stamps() == self._seen):
+        seen = self._stamps()  # before they are read: what changes meanwhile is looked at again
+        if not self._publisher.issues or (not due and seen == self._seen):
             return
         standing = self._standing()
         with open_books(self._folder) as books:
             self._keep(books, self._register(books), standing, now_s)
-        self._seen = self._stamps()
+        self._seen = seen
 
     def _keep(self, books: Books, register: Register, standing: Standing, now_s: float) -> None:
         """Into the books: who is enrolled now, and the set that follows, if this enroller may issue it."""
@@ -176,9 +178,11 @@ class Enroller(Agent):
         self._newest = books.signed
 
     def _register(self, books: Books) -> Register:
-        last = self._set(books.signed)
-        issuer = signing_key(self._folder, ROLE)
-        return Register(self._state.public.realm, issuer, (last, books.signed) if last else None, books.members)
+        realm = self._state.public.realm
+        last = own_set(books.signed, realm)
+        return Register(
+            realm, signing_key(self._folder, ROLE), (last, books.signed) if last is not None else None, books.members
+        )
 
     def _set(self, signed: bytes) -> EpochSet | None:
         """A set that an enroller of this realm has signed; None for anything else."""
@@ -212,6 +216,15 @@ class Enroller(Agent):
 
     def _join_key(self) -> str:
         return read_secret(self._folder / JOIN_KEY, "agentbus realm init makes one").strip()
+
+
+def own_set(signed: bytes, realm: str) -> EpochSet | None:
+    """The set in the books, whatever key has signed it: the numbers go on also when that key is void. None: no set yet.
+    Raises `Refused`: it is none."""
+    try:
+        return verified_epoch_set(signed, issuer_of(signed), realm) if signed else None
+    except Unauthorized as error:
+        raise Refused(f"the enroller's books are damaged, put a copy back: {error}") from None
 
 
 def _stamp(path: Path) -> tuple[int, int]:

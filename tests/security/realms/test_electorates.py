@@ -252,11 +252,12 @@ async def test_nobody_else_signs_a_set(world: World, by: str) -> None:
         assert voters(member) == {"member"}
 
 
-async def test_another_key_of_the_enroller_goes_on_with_the_sets(world: World) -> None:
+@pytest.mark.parametrize("keep", [True, False], ids=["and the former", "and not the former"])
+async def test_another_key_of_the_enroller_goes_on_with_the_sets(world: World, keep: bool) -> None:
     member = world.identity("member")
     async with world.enroller(), Node(identity=member) as node:
         await until(lambda: voters(member) == {"member"}, "itself")
-        world.realm.rotate("enroller", int(time.time()))
+        world.realm.rotate("enroller", int(time.time()), keep=keep)
         await asyncio.sleep(0.5)
         assert voters(member) == {"member"}, "signed by a key that it does not know yet"
         await member.take(await renewed(node, member.credentials, time.time()))
