@@ -91,6 +91,7 @@ class ApprovedWorker(RequestWorker):
             if desk is None:
                 raise Busy(f"{self._name}: nobody here can be asked for approval {question.approval!r}")
             self._held.add(held)
+            self._note("approval asked", held, ())
             held.withdraw = desk.ask_approval(question, self._settler(held))
         except AgentBusError as error:
             self._held.discard(held)
@@ -129,12 +130,23 @@ class ApprovedWorker(RequestWorker):
             if held not in self._held:
                 return
             self._held.discard(held)
+            self._note("approved" if error is None else "not approved", held, error)
             if error is None:
                 self.take_in(held.inbound)
             else:
                 self._refuse(held.inbound, error)
 
         return settle
+
+    def _note(self, what: str, held: _Held, why: object) -> None:
+        """For who asks why, and for logs; a foreign client's call has no id to be asked about by."""
+        frame, host, spec = held.inbound.frame, self.host, self.spec
+        assert isinstance(spec, RpcSpec)
+        if frame.source:
+            called = frame.message_id(0)
+            key = (called.source, called.epoch, called.sequence)
+            facts = {"approval": spec.approval, "behavior": spec.name, **({"error": why} if why else {})}
+            host.port.bus.decisions.note(host.log, key, host.name, what, tuple(facts), tuple(facts.values()))
 
     def _refuse(self, inbound: Inbound, error: AgentBusError) -> None:
         self.counters.received += 1

@@ -91,9 +91,12 @@ def _cheapness(bid: Bid) -> float:
     return -bid.bid
 
 
+_LOWEST_BID = AwardRule(score=_cheapness)
+
+
 def lowest_bid() -> AwardRule:
     """The lowest bid wins, and is the price."""
-    return AwardRule(score=_cheapness)
+    return _LOWEST_BID
 
 
 def second_price() -> AwardRule:

@@ -31,8 +31,8 @@ from .proposals import (
     Award,
     Called,
     Cancellation,
-    Proposal,
     call_of,
+    proposal,
     rejection_of,
 )
 from .reoffering import Reoffers, Won
@@ -130,12 +130,14 @@ class Bidder:
             if inbound.foreign:
                 answer(self._host, inbound, 0, SchemaMismatch("calls for proposals come in frames: use delegate()"))
             return
-        self._host.port.bus.hold()  # others on this node bid in this turn, too
+        bus = self._host.port.bus
+        bus.hold()  # others on this node bid in this turn, too
         source, epoch, number = frame.source, frame.epoch, frame.sequence
+        queue, at_us = self.queue(), bus.clock_us()  # of all of the frame's: nothing is awarded or done meanwhile
         for index, call in enumerate(inbound.read(call_of)):
             key = (source, epoch, number + index)
             if key not in self._open and key not in self._taken:
-                self._answer(inbound, index, key, call)
+                self._answer(inbound, index, key, call, queue, at_us)
         self._forget(inbound.received_s)
 
     def _forget(self, now: float) -> None:
@@ -153,14 +155,15 @@ class Bidder:
             self._held -= len(known.job)
         return known
 
-    def _answer(self, inbound: Inbound, index: int, key: JobKey, call: Called) -> None:
-        host, frame, terms = self._host, inbound.frame, call.terms
-        if call.broken:
-            decision = Decision(refusal=SchemaMismatch(f"not a call for proposals: {call.broken}"))
-        elif call.result and call.result != self._returns:
-            decision = Decision(refusal=SchemaMismatch(f"it returns a {self._returns}, not a {call.result}"))
+    def _answer(self, inbound: Inbound, index: int, key: JobKey, call: Called, queue: float, at_us: int) -> None:
+        host, frame = self._host, inbound.frame
+        payload, terms, result, broken = call
+        if broken:
+            decision = Decision(refusal=SchemaMismatch(f"not a call for proposals: {broken}"))
+        elif result and result != self._returns:
+            decision = Decision(refusal=SchemaMismatch(f"it returns a {self._returns}, not a {result}"))
         else:
-            decision = self._decide(call.job, terms)
+            decision = self._decide(payload, terms, queue)
         own_cost, cost, weight, bid, refusal = decision
         if bid is None or weight is None or cost is None:
             error = refusal or Refused("")
@@ -169,18 +172,19 @@ class Bidder:
             if isinstance(error, HandlerFailed) and isinstance(error.__cause__, Exception):
                 host.failed(self._spec.name, error.__cause__)
             return
-        self._note(key, "bid", _BID, (self._spec.name, terms.value, cost, weight, bid))
+        values = (self._spec.name, terms.value, cost, weight, bid)
+        host.port.bus.decisions.note(host.log, key, host.name, "bid", _BID, values, at_us)
         deadlines = frame.deadlines_ms
         expires_s = inbound.received_s + (deadlines[index] / 1000 if deadlines else 0.0)
-        self._held += len(call.job)
-        self._open[key] = OpenBid(call.job, terms, own_cost, cost, bid, weight, expires_s, self._awards)
-        host.port.reply(inbound.inbox, frame.sequence + index, Proposal(bid=bid, weight=weight), frame.hops + 1)
+        self._held += len(payload)
+        self._open[key] = OpenBid(payload, terms, own_cost, cost, bid, weight, expires_s, self._awards)
+        host.port.reply(inbound.inbox, frame.sequence + index, proposal(bid, weight), frame.hops + 1)
 
     def _note(self, key: JobKey, what: str, names: tuple[str, ...], values: tuple[object, ...]) -> None:
         host = self._host
         host.port.bus.decisions.note(host.log, key, host.name, what, names, values)
 
-    def _decide(self, payload: bytes, terms: Terms) -> Decision:
+    def _decide(self, payload: bytes, terms: Terms, queue: float | None = None) -> Decision:
         """What the agent says to a job at this moment."""
         host, spec = self._host, self._spec
         if not host.running:
@@ -189,11 +193,12 @@ class Bidder:
             job = spec.type.FromString(payload)
         except DecodeError as error:
             return Decision(refusal=SchemaMismatch(f"not a job of type {self._name}: {error}"))
-        return self._policy.decide(job, terms, host.cost_of(spec), self.queue())
+        return self._policy.decide(job, terms, host.cost_of(spec), self.queue() if queue is None else queue)
 
     def queue(self) -> float:
         """What the jobs that it has been awarded and not ended cost, for each that it does at once."""
-        return sum(engagement.contract.cost for engagement in self._under_way()) / self._spec.concurrency
+        busy = self._under_way()
+        return sum(engagement.contract.cost for engagement in busy) / self._spec.concurrency if busy else 0.0
 
     def _under_way(self) -> list[Engagement]:
         """What it does, or is to do, itself."""
@@ -207,11 +212,14 @@ class Bidder:
     def closed(self, inbound: Inbound) -> None:
         """Jobs are over. Of a bid that waits for a decision that is the rejection."""
         frame = inbound.frame
-        for word in inbound.read(rejection_of):
-            key = (frame.source, frame.epoch, word.call)
-            known = self._taken_back(key)
-            if known is not None and word.price is not None and not invalid("the price", word.price, known.terms.value):
-                self._learn(known, won=False, price=word.price)
+        source, epoch = frame.source, frame.epoch
+        for call, price in inbound.read(rejection_of):
+            known = self._taken_back((source, epoch, call))
+            if known is None or price is None:
+                continue
+            value = known.terms.value
+            if value is None or price <= value:  # else it is no price of this job
+                self._learn(known, won=False, price=price)
 
     def decided(self, inbound: Inbound, index: int) -> bool:
         """An award or a cancellation has come. Returns whether it was of a call that this one knows."""

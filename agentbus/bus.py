@@ -13,7 +13,6 @@ Way in: `Transport` -> `Bus.listen`'s receiver (opened, decoded) -> listener; re
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -31,10 +30,11 @@ from .messages import PLAIN, SEALED, Frame, decode_frame, encode_frame, to_failu
 from .subjects import Subjects
 from .transport import Denial, FrameGuard, Headers, Opened, Subscription, Transport
 
+BROKER_ONLY = ".own.r"
+"""The end of a request's reply subject in a realm of identities: six tokens, to which no role may send. The broker's
+"no responders" comes there; answers go to the subject without it and the numbers before it."""
 MAX_HOPS = 64
 """Messages that cause one another beyond that many are taken for a loop."""
-ASKERS = 16384
-"""Nodes whose newest request is remembered, where answers go to where it was asked."""
 
 
 @dataclass(slots=True)
@@ -100,20 +100,23 @@ class Bus:
         self.clock_us = clock_us
         self.guard = guard
         self._sealed_takers: tuple[Callable[[str, Frame], None], ...] = ()
-        self._replies: OrderedDict[str, str] | None = None
+        self._realm_of_identities = False
         self._on_malformed = on_malformed
         self.limits = limits
         self.watcher: Watcher | None = None
         self._sequence = 1
         self._dirty: dict[tuple[str, str], Lane] = {}
         self._turn_open = False
-        self._inbox_subscription: Subscription | None = None
+        self._inbox_subscriptions: list[Subscription] = []
 
     def open(self) -> None:
         """Begins to hear replies. Raises `ConfigurationError` when its guard is not for this node."""
         if self.guard is not None:
             self.guard.begin(self.transport, realm=self.subjects.realm, node=self.node, clock_us=self.clock_us)
-        self._inbox_subscription = self.transport.subscribe(self.subjects.inbox(self.node), self._on_reply)
+        heard = [self.subjects.inbox(self.node)]
+        if self._realm_of_identities:
+            heard.append(heard[0] + BROKER_ONLY)
+        self._inbox_subscriptions = [self.transport.subscribe(pattern, self._on_reply) for pattern in heard]
 
     def watch(self, watcher: Watcher | None) -> None:
         """From now on `watcher` says whom to hear, and is told of what senders do; None: nobody."""
@@ -124,17 +127,17 @@ class Bus:
     def close(self) -> None:
         """Sends what is gathered and ends every open call with `Closed`."""
         self.end_turn()
-        if self._inbox_subscription is not None:
-            self._inbox_subscription.unsubscribe()
+        for subscription in self._inbox_subscriptions:
+            subscription.unsubscribe()
         self.calls.close(Closed("the node was closed while waiting for an answer"))
         self.deadlines.close()
         if self.guard is not None:
             self.guard.end()
 
-    def answer_where_asked(self) -> None:
-        """Answers go to the reply subject of the asker's newest request, not to its inbox at large: a broker that knows
-        who is who lets them go only there. That subject is in the inbox, too."""
-        self._replies = OrderedDict()
+    def trust_broker_only(self) -> None:
+        """For a broker that knows who is who, before `open`: that nobody listens is believed where nobody but the
+        broker may send; and what nobody has signed is answered into inboxes only."""
+        self._realm_of_identities = True
 
     # -- out -------------------------------------------------------------------------------------------------------
 
@@ -184,13 +187,11 @@ class Bus:
         frame, calls = lane.take(self.epoch, first, self.clock_us())
         reply = ""
         if calls:
-            reply = f"{self.inbox}_{first}_{count}"
+            reply = f"{self.inbox}_{first}_{count}{BROKER_ONLY if self._realm_of_identities else ''}"
             for offset, call in enumerate(calls):
                 self.calls.add(first + offset, call)
         try:
-            subject = lane.subject
-            where = subject if self._replies is None else self._replies.get(subject, subject)
-            self.transport.send(where, self.seal(subject, frame, reply), reply)
+            self.transport.send(lane.subject, self.seal(lane.subject, frame, reply), reply)
         except AgentBusError as error:
             self.counters.lost += count - len(calls)
             if isinstance(error, Unauthorized):
@@ -266,20 +267,12 @@ class Bus:
                 raise SchemaMismatch(f"a {frame.type} on a subject of {type_name}")
             inbound = Inbound(frame, subject, reply, self.loop.time())
             inbound.opened = opened
-            if reply and self._replies is not None:
-                self._asked(inbound.inbox, reply, self._replies)
             return inbound
         except (SchemaMismatch, Unauthorized) as error:
             self.refuse(subject, error)
             if reply and (self.guard is None or body[:2] != SEALED):
                 self.answer_foreign(reply, None, error)
             return None
-
-    def _asked(self, inbox: str, reply: str, replies: OrderedDict[str, str]) -> None:
-        replies[inbox] = reply
-        replies.move_to_end(inbox)
-        if len(replies) > ASKERS:
-            replies.popitem(last=False)
 
     def refuse(self, subject: str, error: AgentBusError) -> None:
         """Counts and tells what came in and is not let in."""
@@ -325,13 +318,13 @@ class Bus:
                 self.refuse(subject, error)
             return
         prefix, first, count = ("", "", "")
-        parts = subject.rsplit("_", 2)
+        parts = subject.removesuffix(BROKER_ONLY).rsplit("_", 2)
         if len(parts) == 3:
             prefix, first, count = parts
         if prefix != self.inbox or not (_is_number(first) and _is_number(count)):
             return
         if headers is not None and headers.get("Status") == "503" and not body:
-            self.calls.nobody(int(first), int(count))
+            self._nobody(subject, int(first), int(count))
             return
         if isinstance(headers, Denial):
             self.calls.failed(int(first), int(count), foreign_error(headers) or Unauthorized("the broker refused it"))
@@ -344,11 +337,19 @@ class Bus:
         elif (call := self.calls.get(int(first))) is not None:
             call.answer("", "", body)
 
+    def _nobody(self, subject: str, first: int, count: int) -> None:
+        """Nobody listened to these requests, if it is the broker that says so."""
+        call = self.calls.get(first)
+        if self._realm_of_identities and not subject.endswith(BROKER_ONLY) and not (call is not None and call.plain):
+            self.refuse(subject, Unauthorized("no responders, where others than the broker may say so"))
+            return
+        self.calls.nobody(first, count)
+
     def answer_foreign(
         self, reply: str, message: Message | None, error: BaseException | None, *, json: bool = False
     ) -> None:
         """Answers whoever speaks plain protobuf or JSON: in kind, errors in ADR-32's headers."""
-        if self._replies is not None and not self.subjects.is_inbox(reply):
+        if self._realm_of_identities and not self.subjects.is_inbox(reply):
             self.counters.lost += 1  # it would be sent by this node's leave, wherever an unknown asker wants
             return
         headers: dict[str, str] = {}

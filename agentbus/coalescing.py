@@ -107,8 +107,13 @@ class Lane:
     def answer(self, payload: bytes, sequence: int) -> bool:
         """Puts an answer to request number `sequence` in."""
         self.answers.append(sequence)
-        self.size += ANSWER_BYTES
-        return self.put(payload)
+        if self.traces:
+            self.size += ANSWER_BYTES
+            return self.put(payload)
+        payloads = self.payloads
+        payloads.append(payload)
+        self.size += len(payload) + (MESSAGE_BYTES + ANSWER_BYTES)
+        return len(payloads) == 1
 
     def absorb(self, other: Lane) -> bool:
         """Takes over the answers that another agent of the node has gathered for the same node: of its type and hops.

@@ -25,8 +25,8 @@ TOLD = 1000
 LONGEST = 500
 """Characters of a reason."""
 
-_PLAIN = (int, float, str, type(None))
-"""What is written when somebody asks."""
+_PLAIN = frozenset({int, float, bool, type(None)})
+"""What is written when somebody asks; words that are not too long, too."""
 
 JobKey = tuple[str, int, int]
 """A call's message id: the buyer, the life of its node, the number."""
@@ -95,25 +95,34 @@ class Decisions:
         what: str,
         names: tuple[str, ...],
         values: tuple[Any, ...],
+        at_us: int = 0,
     ) -> None:
         """Keeps a decision, and logs it at level debug where logs were set up, as structlog alone prints all levels.
         What is no number and no word is kept as it is written: an error holds whatever its raiser had in hand. (What is
-        kept is tuples, which the garbage collector does not look through again: each job makes two dozen.)"""
+        kept is tuples, which the garbage collector does not look through again: each job makes a dozen.)
+
+        Args:
+            at_us: now, by this clock, where the caller has looked; 0: it has not.
+        """
         for value in values:
-            if not isinstance(value, _PLAIN) or (isinstance(value, str) and len(value) > LONGEST):
+            kind = value.__class__
+            if kind not in _PLAIN and not (kind is str and len(value) <= LONGEST):
                 values = tuple(map(_plain, values))
                 break
-        entry = (key, self._clock_us(), agent, what, names, values)
+        entry = (key, at_us or self._clock_us(), agent, what, names, values)
         self._kept.append(entry)
+        if self._takers:
+            self._hand_on(log, entry)
+        if structlog.is_configured() and log.is_enabled_for(DEBUG):
+            facts = {name: _plain(fact) for name, fact in zip(names, values, strict=True)}
+            log.debug(f"job {what}", job=job_id(key), **facts)
+
+    def _hand_on(self, log: FilteringBoundLogger, entry: _Kept) -> None:
         for take in self._takers:
             try:
                 take(_decided(entry))
             except Exception as error:
-                log.error("a decision was not taken", job=job_id(key), what=what, error=repr(error))
-        if structlog.is_configured() and log.is_enabled_for(DEBUG):
-            log.debug(
-                f"job {what}", job=job_id(key), **{name: _plain(fact) for name, fact in zip(names, values, strict=True)}
-            )
+                log.error("a decision was not taken", job=job_id(entry[0]), what=entry[3], error=repr(error))
 
     def of(self, job: str) -> Iterator[Decided]:
         """What was decided about a job, the oldest first; about each job for the empty one. At most `TOLD`."""

@@ -61,6 +61,11 @@ from .subjects import check_name
 
 R = TypeVar("R", bound=Message)
 
+_AWARDED = ("to", "bid", "price", "within_s")
+_DONE = ("type", "value", "winner", "by", "price", "payment")
+_NOT_DONE = ("type", "value", "refused", "failed", "reason")
+"""What is noted of each decision."""
+
 WINDOW_S = 0.5
 """How long bids may take unless the buyer says otherwise, seconds: what it costs where nobody is known to bid."""
 
@@ -170,8 +175,7 @@ class Delegation(Call, Generic[R]):
         hops, trace = self._cause
         try:
             message = call(serialize(self._job), self._terms, self._reply_name)
-            subject = port.bus.subjects.call(self._name)
-            route = port.route(subject, message, Award, hops, alone=False)
+            route = port.route_of_calls(self._job, message, Award, hops)
             self._tick_at(machine.next_deadline())
             port.ask(route, message, self, self.timeout_s, trace)
             ended = await self._ended
@@ -214,9 +218,9 @@ class Delegation(Call, Generic[R]):
         """The job's; its number is known once it was called."""
         return self._port.source, self._port.bus.epoch, self.sequence
 
-    def _note(self, what: str, **facts: object) -> None:
+    def _note(self, what: str, names: tuple[str, ...], values: tuple[object, ...]) -> None:
         port = self._port
-        port.bus.decisions.note(self._log, self.key, port.source, what, tuple(facts), tuple(facts.values()))
+        port.bus.decisions.note(self._log, self.key, port.source, what, names, values)
 
     def _note_end(self, ended: Ended, winners: tuple[Winner[R], ...]) -> None:
         machine = self._machine
@@ -227,24 +231,24 @@ class Delegation(Call, Generic[R]):
             for name, why in machine.failures.items():
                 if not isinstance(why, Busy):  # which is no fault, and was said in time
                     watcher.saw(name, BROKEN)
-        common: dict[str, object] = {"type": self._name, "value": self._terms.value}
+        name, value = self._name, self._terms.value
         if ended.error is not None:
-            counts = {"refused": len(machine.refusals), "failed": len(machine.failures)}
-            self._note("not done", **common, **counts, reason=ended.error)
+            facts = (name, value, len(machine.refusals), len(machine.failures), ended.error)
+            self._note("not done", _NOT_DONE, facts)
             return
         for winner in winners:
             by = winner.by if winner.by != winner.agent else None
-            self._note("done", **common, winner=winner.agent, by=by, price=winner.price, payment=winner.payment)
+            self._note("done", _DONE, (name, value, winner.agent, by, winner.price, winner.payment))
 
     # -- what is heard ---------------------------------------------------------------------------------------------
 
     def happened(self, event: Event) -> None:
         """Tells the machine, and does what follows."""
         machine, todo = self._machine, self._todo
-        todo.extend(machine.handle(event, self._time()))
-        if self._busy:
-            return  # it happened while an effect was carried out, and its own come after that
-        if todo:
+        effects = machine.handle(event, self._time())
+        if effects:
+            todo.extend(effects)
+        if todo and not self._busy:  # else it happened while an effect was carried out, and its own come after that
             self._busy = True
             while todo:
                 self._carry_out(todo.popleft())
@@ -256,23 +260,23 @@ class Delegation(Call, Generic[R]):
 
     def answer(self, kind: str, source: str, payload: bytes) -> None:
         """A bid, or a refusal."""
-        if not self._audience.knows(source):
+        if source not in self._audience.known:
             try:
                 check_name(source, "agent")
             except SubjectError:
                 return
             self._audience.heard(source)
-        if kind == FAILURE_TYPE:
+        if kind == PROPOSAL:
+            try:
+                bid = bid_of(source, payload)
+            except DecodeError as error:
+                self.happened(Declined(source, SchemaMismatch(f"the bid can't be read: {error}")))
+            else:
+                self.happened(Proposed(bid))
+        elif kind == FAILURE_TYPE:
             self.happened(Declined(source, as_error(payload)))
-            return
-        try:
-            if kind != PROPOSAL:
-                raise SchemaMismatch(f"a {kind} is no bid")
-            bid = bid_of(source, payload)
-        except (DecodeError, SchemaMismatch) as error:
-            self.happened(Declined(source, SchemaMismatch(f"the bid can't be read: {error}")))
         else:
-            self.happened(Proposed(bid))
+            self.happened(Declined(source, SchemaMismatch(f"the bid can't be read: a {kind} is no bid")))
 
     def performed(self, bidder: str, kind: str, payload: bytes) -> None:
         """A winner's answer."""
@@ -319,7 +323,7 @@ class Delegation(Call, Generic[R]):
     def _next(self) -> float | None:
         """When to wake."""
         when_s = self._machine.next_deadline()
-        if when_s is None or self._lives.keys().isdisjoint(self._machine.doing):
+        if when_s is None or not self._lives or self._lives.keys().isdisjoint(self._machine.doing):
             return when_s
         return min(when_s, self._port.bus.loop.time() + LOOK_S)
 
@@ -346,13 +350,12 @@ class Delegation(Call, Generic[R]):
         hops, trace = self._cause
         bid = effect.ranked.bid
         bidder = bid.bidder
-        self._note("awarded", to=bidder, bid=bid.bid, price=effect.ranked.price, within_s=round(effect.timeout_s, 3))
+        self._note("awarded", _AWARDED, (bidder, bid.bid, effect.ranked.price, round(effect.timeout_s, 3)))
         message = award(self.sequence, effect.ranked)
         heard = _Result(self, self.future, bidder, f"{self._name} to {bidder!r}", effect.timeout_s)
         self._hears.append(heard)
         try:
-            subject = port.bus.subjects.agent(bidder, full_name(message))
-            route = port.route(subject, message, self._reply, hops, alone=False)
+            route = port.route_to(message, self._reply, bidder, hops)
             port.ask(route, message, heard, effect.timeout_s, trace)
         except AgentBusError as error:
             self.happened(Fell(bidder, error))
@@ -363,14 +366,13 @@ class Delegation(Call, Generic[R]):
             self._port.put(subject, message, hops, trace)
 
     def _tick_at(self, when_s: float | None) -> None:
-        if when_s == self._when_s:
+        """Wakes then, or before: who is woken too soon looks again."""
+        if self._when_s is not None and when_s is not None and self._when_s <= when_s:
             return
-        self._when_s = when_s
         if self._bucket is not None:
             self._bucket.pop(self, None)
-            self._bucket = None
-        if when_s is not None:
-            self._bucket = self._port.bus.deadlines.add(self, when_s)
+        self._when_s = when_s
+        self._bucket = self._port.bus.deadlines.add(self, when_s) if when_s is not None else None
 
 
 class _Result(Call):

@@ -215,7 +215,7 @@ class Negotiation:
         self._proposers: dict[str, None] = {}
         self._bids: list[Bid] = []
         self._next: deque[Ranked] = deque()
-        self._rank: list[str] = []
+        self._rank: list[Ranked] = []
         self._accepted: dict[str, Ranked] = {}
         self._until: dict[str, float] = {}
         self._done: list[str] = []
@@ -271,17 +271,21 @@ class Negotiation:
         self._proposers[bidder] = None
         if self.phase == "doing":
             return self._answers(bidder, Refused("its bid came too late"), now)
-        wrong = invalid("the bid of", bid.bid, self._value, bidder) or invalid("the weight of", bid.weight, 1.0, bidder)
-        if wrong is None:
-            self._bids.append(bid)
-        return self._answers(bidder, wrong, now)
+        if wrong := (
+            invalid("the bid of", bid.bid, self._value, bidder) or invalid("the weight of", bid.weight, 1.0, bidder)
+        ):
+            return self._answers(bidder, wrong, now)
+        self._bids.append(bid)
+        return self._heard(bidder, now)
 
-    def _answers(self, bidder: str, why: AgentBusError | None, now: float) -> list[Effect]:
+    def _answers(self, bidder: str, why: AgentBusError, now: float) -> list[Effect]:
         if bidder in self.answered:
             return []
+        self.refusals[bidder] = why
+        return self._heard(bidder, now)
+
+    def _heard(self, bidder: str, now: float) -> list[Effect]:
         self.answered.add(bidder)
-        if why is not None:
-            self.refusals[bidder] = why
         if self.phase == "bidding" and bidder in self._awaited:
             self._awaited.discard(bidder)
             if not self._awaited:
@@ -299,7 +303,7 @@ class Negotiation:
             nobody += f" within {self._window_s:g} s: bid_window_s= says how long bids may take"
             return self._end(NoBids(f"{few}: {said or nobody}", refusals=self.refusals))
         self.phase = "doing"
-        self._rank = [entry.bid.bidder for entry in ranked]
+        self._rank = ranked
         self._next.extend(ranked)
         return [self._accept(now) for _ in range(wanted)]
 
@@ -359,7 +363,7 @@ class Negotiation:
 
     def _end(self, error: AgentBusError | None) -> list[Effect]:
         self.phase = "ended"
-        winners = tuple(self._accepted[name] for name in self._rank if name in self._done) if error is None else ()
+        winners = tuple(entry for entry in self._rank if entry.bid.bidder in self._done) if error is None else ()
         effects: list[Effect] = []
         if not isinstance(error, DeadlineExceeded):  # then nobody needs to be told: all have the same deadline
             price = max((winner.price for winner in winners), default=None)

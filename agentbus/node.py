@@ -185,7 +185,7 @@ class Node(Speaker):
             limits=self._sender_limits,
         )
         if self._identity is not None:
-            self.bus.answer_where_asked()
+            self.bus.trust_broker_only()
         self.streams = DurableStreams(self._transport, self.subjects, self._limits)
         self.port = Port(self.bus, self.name, self.streams.ensure)
         self.routes = Routes(self.bus, self.reporting.coalesced)
@@ -361,11 +361,12 @@ class Node(Speaker):
 
     def _check_approvals(self, name: str, agent: Agent) -> None:
         """Raises `ConfigurationError`: a second desk, or calls to approve and none."""
-        desks = [other for other, cell in self.cells.items() if isinstance(cell.agent, ApprovalDesk)]
-        if desks and isinstance(agent, ApprovalDesk):
-            raise ConfigurationError(
-                f"node {self.name!r} asks for approval at {desks[0]!r} already: leave {name!r} out"
-            )
+        if isinstance(agent, ApprovalDesk):
+            for other, cell in self.cells.items():
+                if isinstance(cell.agent, ApprovalDesk):
+                    raise ConfigurationError(
+                        f"node {self.name!r} asks for approval at {other!r} already: leave {name!r} out"
+                    )
         needs = sorted({spec.approval for spec in agent.behaviors.rpc if spec.approval})
         if needs and self.approvals is None:
             raise ConfigurationError(

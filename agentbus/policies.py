@@ -177,10 +177,10 @@ class PolicyState:
             own_cost: what the job costs by itself; None: the agent can't do it.
             queue: what is to be done before, in the same units.
         """
-        name = self._spec.name
+        name, value = self._spec.name, terms.value
         cost = weight = None
         step = "cost"
-        if terms.value is not None and (wrong := invalid("the job's value", terms.value)):
+        if value is not None and (wrong := invalid("the job's value", value)):
             return Decision(refusal=wrong)
         try:
             own = own_cost(job)
@@ -190,8 +190,9 @@ class PolicyState:
                 return Decision(cost=own, refusal=wrong)
             cost = float(own) + queue
             step = "weight"
-            weight = self._weight(job) if callable(self._weight) else self._weight
-            if wrong := invalid("the weight of", weight, 1.0, name):
+            given = self._weight
+            weight = given(job) if callable(given) else given  # which was looked at when it was set
+            if callable(given) and (wrong := invalid("the weight of", weight, 1.0, name)):
                 return Decision(cost=cost, weight=weight, refusal=wrong)
             bid = cost
             if weight:
@@ -203,7 +204,7 @@ class PolicyState:
             failed = HandlerFailed(f"the {step} of {name!r}: {said(error)}", error_type=type(error).__name__)
             failed.__cause__ = error
             return Decision(cost=cost, weight=weight, refusal=failed)
-        if why := reluctance(cost, bid, weight, terms.value):
+        if (value is not None or weight == 1) and (why := reluctance(cost, bid, weight, value)):
             return Decision(cost=cost, weight=weight, refusal=Refused(why))
         return Decision(float(own), cost, weight, bid)
 

@@ -47,6 +47,8 @@ class Refusing(Protocol):
         ...
 
 
+_CALLS = "*"
+"""All that bid, in place of an agent's name."""
 LaneKey = tuple[type[Message], str, int]
 
 
@@ -81,13 +83,14 @@ class Port:
         ensure_streams: makes the realm's streams of durable events unless they are there.
     """
 
-    __slots__ = ("_ensure_streams", "_events", "_lanes", "bus", "routes", "source")
+    __slots__ = ("_answers", "_ensure_streams", "_events", "_lanes", "bus", "routes", "source")
 
     def __init__(self, bus: Bus, source: str, ensure_streams: Callable[[], Awaitable[None]]) -> None:
         self.bus = bus
         self._ensure_streams = ensure_streams
         self.source = check_name(source)
         self._events: dict[LaneKey, Lane] = {}
+        self._answers: dict[tuple[str, type[Message], int], Lane] = {}
         self._lanes: dict[tuple[str, str, int], Lane] = {}
         self.routes: dict[tuple[type[Message], type[Message], str | None, int], Route[Message]] = {}
 
@@ -188,6 +191,29 @@ class Port:
         name = full_name(message)
         lane = self.lane(f"{subject}?", name, hops, subject)
         return Route(lane, alone, reply, full_name(reply), f"{name} to {subject!r}", to)
+
+    def route_to(self, message: Message, reply: type[Message], to: str | None, hops: int) -> Route[Message]:
+        """Where requests to an agent go, or for None to any that answers them; kept."""
+        route = self.routes.get((message.__class__, reply, to, hops))
+        if route is None:
+            subjects, name = self.bus.subjects, full_name(message)
+            where = subjects.any(name) if to is None else subjects.agent(to, name)
+            route = self.route(where, message, reply, hops, alone=to is None, to=to or "")
+            self._keep_route(message, to, route)
+        return route
+
+    def route_of_calls(self, job: Message, call: Message, reply: type[Message], hops: int) -> Route[Message]:
+        """Where calls for proposals for a type of job go; kept."""
+        route = self.routes.get((job.__class__, reply, _CALLS, hops))
+        if route is None:
+            route = self.route(self.bus.subjects.call(full_name(job)), call, reply, hops, alone=False)
+            self._keep_route(job, _CALLS, route)
+        return route
+
+    def _keep_route(self, message: Message, to: str | None, route: Route[Message]) -> None:
+        if len(self.routes) >= MAX_LANES:
+            self.routes.clear()
+        self.routes[message.__class__, route.reply, to, route.lane.hops] = route
 
     async def request(self, route: Route[R], message: Message, timeout_s: float, trace: str) -> R:
         """Asks one agent and returns its answer.
@@ -291,8 +317,7 @@ class Port:
 
     def reply(self, inbox: str, sequence: int, message: Message, hops: int) -> None:
         """Answers request number `sequence` of the node whose inbox that is. What can't be sent is counted."""
-        name = full_name(message)
-        lane = self._lanes.get((inbox, name, hops)) or self.lane(inbox, name, hops)
+        lane = self._answers.get((inbox, message.__class__, hops)) or self._answer_lane(inbox, message, hops)
         try:
             payload = serialize(message)
         except SchemaMismatch as error:
@@ -300,20 +325,27 @@ class Port:
             return
         if len(payload) > lane.limit and len(payload) + lane.overhead > self.bus.transport.max_payload:
             too_large = PayloadTooLarge(
-                f"the reply, a {name} of {len(payload)} bytes, is more than the broker takes "
+                f"the reply, a {lane.type_name} of {len(payload)} bytes, is more than the broker takes "
                 f"({self.bus.transport.max_payload}): send it in parts"
             )
             self.reply_error(inbox, sequence, too_large, hops)
             return
-        self._answer(lane, sequence, payload)
+        if not lane.fits(payload):
+            self.bus.emit(lane)
+        if lane.answer(payload, sequence):
+            self.bus.gathered(lane)
+
+    def _answer_lane(self, inbox: str, message: Message, hops: int) -> Lane:
+        if len(self._answers) >= MAX_LANES:
+            self._answers.clear()
+        lane = self._answers[inbox, message.__class__, hops] = self.lane(inbox, full_name(message), hops)
+        return lane
 
     def reply_error(self, inbox: str, sequence: int, error: BaseException, hops: int) -> None:
         """Answers with an error; its text is cut to what the broker takes."""
         lane = self.lane(inbox, FAILURE_TYPE, hops)
         room = self.bus.transport.max_payload - lane.overhead
-        self._answer(lane, sequence, to_failure(error, room).SerializeToString())
-
-    def _answer(self, lane: Lane, sequence: int, payload: bytes) -> None:
+        payload = to_failure(error, room).SerializeToString()
         if not lane.fits(payload):
             self.bus.emit(lane)
         if lane.answer(payload, sequence):

@@ -32,6 +32,7 @@ __all__ = [
     "bid_of",
     "call",
     "call_of",
+    "proposal",
     "rejection",
     "rejection_of",
     "subcontracted",
@@ -102,6 +103,14 @@ def bid_of(bidder: str, payload: bytes) -> Bid:
     """A bid. Raises `google.protobuf.message.DecodeError`."""
     message = Proposal.FromString(payload)
     return Bid(bidder, message.bid, message.weight)
+
+
+def proposal(bid: float, weight: float) -> Proposal:
+    """A bid."""
+    message = Proposal()
+    message.bid = bid
+    message.weight = weight
+    return message
 
 
 def award(number: int, ranked: Ranked) -> Award:

@@ -21,7 +21,7 @@ from .errors import ConfigurationError, DeadlineExceeded, DefinitionError
 from .messages import full_name, is_message_type
 from .negotiation import Terms, invalid
 from .peers import PeerView
-from .port import MAX_LANES, Port, Route, serialize
+from .port import Port, serialize
 from .specs import Endpoint
 from .subjects import check_length, check_name, check_subject
 from .transport import Stored
@@ -173,21 +173,8 @@ class Speaker(ABC):
             message, route = what, port.routes[what.__class__, reply, to, hops]
         except (KeyError, TypeError):  # the pair of an endpoint and a message is not hashable
             message, kind = _pair(what, reply)
-            route = self._route(port, message, kind, to, hops)
+            route = port.route_to(message, kind, to, hops)
         return port.request(route, message, self._timeout_s(timeout_s), trace)
-
-    def _route(self, port: Port, message: Message, kind: type[Message], to: str | None, hops: int) -> Route[Message]:
-        known = port.routes.get((message.__class__, kind, to, hops))
-        if known is not None:
-            return known
-        subjects, name = port.bus.subjects, full_name(message)
-        where = subjects.any(name) if to is None else subjects.agent(to, name)
-        if len(port.routes) >= MAX_LANES:
-            port.routes.clear()
-        route = port.routes[message.__class__, kind, to, hops] = port.route(
-            where, message, kind, hops, alone=to is None, to=to or ""
-        )
-        return route
 
     @overload
     async def gather(

@@ -225,6 +225,7 @@ class Transport(Protocol):
         message_id: str,
         headers: Headers | None = None,
         expected: int | None = None,
+        among: str = "",
         ttl_s: float | None = None,
         timeout_s: float = 5.0,
     ) -> Stored:
@@ -238,13 +239,15 @@ class Transport(Protocol):
             headers: names that begin with ``Nats-`` belong to the broker.
             expected: the sequence of the subject's last message, 0 if it has none: stored only if that is so. None:
                 stored in any case.
+            among: a pattern; `expected` is then of the newest message that it matches, in place of the subject's: so
+                writers of different subjects are held apart.
             ttl_s: whole seconds, at least 1, after which the stream drops it; needs `StreamSpec.message_ttl`.
             timeout_s: seconds; losing a stream's leader takes up to 10.
 
         Raises:
             Conflict: the subject's last message has another sequence than `expected`; nothing was stored.
             StorageFailed: refused, or not acknowledged in time.
-            ConfigurationError: a `ttl_s` that is not whole.
+            ConfigurationError: a `ttl_s` that is not whole, or `among` without `expected`.
             PayloadTooLarge: as `send`.
             Closed: after `close`.
         """

@@ -16,7 +16,7 @@ from agentbus import Agent, AgentBusError, Context, Node, on, rpc
 from agentbus.errors import Refused
 from agentbus.messages import PLAIN, SEALED, Frame, encode_frame, full_name
 from agentbus.security import Guard, KeyPair, signed_enrolment
-from agentbus.security.signing import parsed, signable, unsigned
+from agentbus.security.signing import packed, parsed, signable
 from agentbus.transport import Headers, Transport
 from agentbus.transports import open_transport
 from examples.bench.v1.bench_pb2 import Answer, Question, Sample
@@ -170,7 +170,7 @@ class Attacker:
             return Captured(SAMPLE, mine, "")
         sealed = self.rng.choice(self.events).body[2:]
         header, start = parsed(sealed)
-        rest = unsigned(header._replace(enrolment=parsed(mine[2:])[0].enrolment), sealed[start:])
+        rest = packed(header._replace(enrolment=parsed(mine[2:])[0].enrolment)) + sealed[start:]
         return Captured(SAMPLE, SEALED + self._insiders_pair.sign(signable(SAMPLE, "", rest)) + rest, "")
 
     def altered(self) -> Captured:
@@ -214,7 +214,7 @@ def impostor(captured: Captured, pair: KeyPair) -> bytes:
     """A captured frame, its enrolment with it, signed by another key."""
     sealed = captured.body[2:]
     header, start = parsed(sealed)
-    rest = unsigned(header._replace(number=header.number + 10**6), sealed[start:])
+    rest = packed(header._replace(number=header.number + 10**6)) + sealed[start:]
     return SEALED + pair.sign(signable(captured.subject, captured.reply, rest)) + rest
 
 

@@ -267,6 +267,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--kind", default=",".join(names), metavar="NAME,...", help=f"some of {','.join(names)}")
     parser.add_argument("--faults", type=int, default=FEWEST, metavar="N", help=f"of each kind (default {FEWEST})")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--secure", action="store_true", help="in a realm of identities")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was measured")
     parser.add_argument("--check", action="store_true", help="exit with 1 when a bar is missed")
     parser.add_argument("--quick", action="store_true", help="two faults of each kind: whether it works, no figures")
@@ -287,7 +288,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the run in order, and its processes with it
     console = Console(width=None if sys.stdout.isatty() else 220)
     telemetry = load(None, limit=RECORDS)
-    plan = Plan(records=telemetry.records, source=telemetry.source, seed=asked.seed, settle_s=3.5, rest_s=1.0)
+    plan = Plan(
+        records=telemetry.records,
+        source=telemetry.source,
+        seed=asked.seed,
+        secure=asked.secure,
+        settle_s=3.5,
+        rest_s=1.0,
+    )
     about, results = machine.description(), list[Result]()
     failed = False
     for arm in asked.arms:

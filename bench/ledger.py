@@ -1,7 +1,8 @@
 """``python -m bench.ledger``: how fast a log is written, verified and proved, and what an audit of it finds.
 
 * ``rate``: records appended to a folder, each batch synced before it is acknowledged, tiles written, a checkpoint each
-  second; the same through the agent, from `Ledger.put` on; an audit of all of it; proofs from its files;
+  second; how evenly checkpoints come at a steady rate, and cosigned ones; the same through the agent, from `Ledger.put`
+  on; an audit of all of it; proofs from its files;
 * ``edits``: every byte of a log of 1,000 records edited, one at a time;
 * ``lies``: the log cut off at every size, records in another order, forks; against the checkpoint of two witnesses.
 
@@ -13,11 +14,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from math import ceil, inf, log2
@@ -28,7 +31,22 @@ from rich.console import Console
 from rich.table import Table
 
 from agentbus import Node
-from agentbus.ledger import COSIGNATURE, Ed25519, Folder, Key, Kind, Ledger, Log, Reader, Record, Report, Rules, verify
+from agentbus.errors import Busy
+from agentbus.ledger import (
+    COSIGNATURE,
+    Ed25519,
+    Folder,
+    Key,
+    Kind,
+    Ledger,
+    Log,
+    Reader,
+    Record,
+    Report,
+    Rules,
+    Witness,
+    verify,
+)
 from agentbus.ledger.codec import write_record
 from agentbus.ledger.merkle import leaf_hash, verify_inclusion
 from agentbus.ledger.notes import cosign
@@ -45,7 +63,9 @@ EDITED = 1000
 QUICK_STEP = 211
 """With ``--quick``, one byte of so many is edited."""
 PAYLOAD = b"p" * 128
-RATE, PROOF_MS = 50_000.0, 5.0
+RATE, AGENT_RATE, PACE_S, PROOF_MS = 50_000.0, 20_000.0, 1.05, 5.0
+PACED_S, TICK_S = 15, 0.01
+"""Seconds of a steady rate, and from one lot of records to the next."""
 LOG, WITNESSES = Ed25519("bench/log", bytes(32)), (Ed25519("bench/one", b"1" * 32), Ed25519("bench/two", b"2" * 32))
 KEYS = [Key.of(LOG), *(Key.of(witness, COSIGNATURE) for witness in WITNESSES)]
 
@@ -97,15 +117,16 @@ def rates(quick: bool) -> Iterator[Row]:
         cpu = time.process_time()
         seconds, sealed = asyncio.run(_append(place / "log", entries))
         cpu = 1e6 * (time.process_time() - cpu) / count
-        note = f"{count} records of {size:.0f} bytes, {len(sealed)} checkpoints; {cpu:.1f} us of CPU each"
+        note = f"{count} records of {size:.0f} bytes, {len(sealed)} checkpoints; {cpu:.1f} us of CPU each; "
+        note += f"load {os.getloadavg()[0]:.1f}"
         yield Row(group="rate", what="append, durable", value=count / seconds, unit="records/s", bar=RATE, note=note)
-        paced = entries[: int(RATE) * 5]
+        paced = entries[: int(RATE) * (2 if quick else PACED_S)]
+        cpu = time.process_time()
         seconds, sealed = asyncio.run(_append(place / "paced", paced, rate=RATE))
-        note = f"{len(paced)} records in {seconds:.2f} s, {len(sealed)} checkpoints"
-        gaps = [later - earlier for earlier, later in pairwise([0.0, *sealed])]
-        what = "at 50,000 records/s, from one checkpoint to the next, at most"
-        yield Row(group="rate", what=what, value=max(gaps), unit="s", note=note)
+        cpu = 1e6 * (time.process_time() - cpu) / len(paced)
+        yield _gaps("append at 50,000 records/s", sealed[:-1], len(paced) / seconds, cpu, PACE_S)
         del entries, paced
+        yield from _steadily(place / "steady", 2 if quick else PACED_S)
         cpu = time.process_time()
         seconds = asyncio.run(_through_the_agent(place / "agent", count))
         cpu = 1e6 * (time.process_time() - cpu) / count
@@ -115,10 +136,60 @@ def rates(quick: bool) -> Iterator[Row]:
         report = verify(place / "log", KEYS[:1])
         seconds = time.perf_counter() - began
         whole = report.ok and report.checkpoint is not None and report.checkpoint.size == count
-        yield Row(group="rate", what="verify", value=count / seconds * whole, unit="records/s", bar=RATE)
+        note = f"in {seconds:.1f} s; load {os.getloadavg()[0]:.1f}"
+        yield Row(group="rate", what="verify", value=count / seconds * whole, unit="records/s", bar=RATE, note=note)
         yield from _proofs(place / "log", count)
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+def _gaps(what: str, at: Sequence[float], rate: float, cpu_us: float, bar: float | None) -> Row:
+    gaps = sorted(later - earlier for earlier, later in pairwise([0.0, *at])) or [inf]
+    note = f"greatest {gaps[-1]:.2f} s, of {len(gaps)}; {rate:,.0f} records/s came, {cpu_us:.1f} us of CPU each; "
+    note += f"load {os.getloadavg()[0]:.1f}"
+    what = f"{what}: from one to the next, median"
+    return Row(group="rate", what=what, value=gaps[len(gaps) // 2], unit="s", bar=bar, most=True, note=note)
+
+
+def _steadily(place: Path, seconds: int) -> Iterator[Row]:
+    """The agent, fed at a steady rate, and its two witnesses."""
+    cpu = time.process_time()
+    count, took, sealed, witnessed = asyncio.run(_feed(place, seconds))
+    cpu = 1e6 * (time.process_time() - cpu) / count
+    yield _gaps(f"Ledger.put at {AGENT_RATE:,.0f} records/s", sealed, count / took, cpu, PACE_S)
+    yield _gaps("the same, cosigned by two witnesses", witnessed, count / took, cpu, None)
+
+
+async def _feed(place: Path, seconds: int) -> tuple[int, float, list[float], list[float]]:
+    """Records, the seconds until the last was durable, and after how many checkpoints and cosigned ones were there, to
+    10 ms."""
+    one, two = (Witness(Folder(place / signer.name), signer, logs=[KEYS[0]]) for signer in WITNESSES)
+    ledger = Ledger(
+        Folder(place / "log"),
+        LOG,
+        witnesses=dict(zip(("one", "two"), KEYS[1:], strict=True)),
+        rules=Rules(),
+        hear=False,
+    )
+    sealed: list[tuple[str, float]] = [("", 0.0)]
+    witnessed: list[tuple[str, float]] = [("", 0.0)]
+    url, count, number = "memory://bench-steady", int(AGENT_RATE) * seconds, 0
+    async with Node(url, agents={"one": one, "two": two}), Node(url, agents=[ledger]):
+        began = time.perf_counter()
+        while number < count:
+            now = time.perf_counter() - began
+            while number < min(count, int(AGENT_RATE * now)):
+                with suppress(Busy):  # counted
+                    ledger.put(record(number), PAYLOAD)
+                number += 1
+            for note, seen in ((ledger.log.note, sealed), (ledger.witnessed, witnessed)):
+                if note is not None and note.text != seen[-1][0]:
+                    seen.append((note.text, now))
+            await asyncio.sleep(TICK_S)
+        await ledger.durable()
+        took = time.perf_counter() - began
+    count -= ledger.lost
+    return count, took, [at for _, at in sealed[1:]], [at for _, at in witnessed[1:]]
 
 
 async def _append(folder: Path, entries: Sequence[bytes], rate: float = inf) -> tuple[float, list[float]]:
@@ -171,15 +242,19 @@ def _proofs(folder: Path, count: int) -> Iterator[Row]:
     root = reader.root(count)
     took: list[float] = []
     longest, held = 0, True
+    cpu = 0.0
     for _ in range(PROOFS):
         index = rng.randrange(count)
+        cpu -= time.thread_time()
         began = time.perf_counter()
         proof = reader.prove_inclusion(index, count)
         took.append(1e3 * (time.perf_counter() - began))
+        cpu += time.thread_time()
         longest = max(longest, len(proof))
         held = held and verify_inclusion(leaf_hash(reader.record(index)), index, count, proof, root)
     took.sort()
-    note = f"p50 {took[PROOFS // 2]:.3f} ms, greatest {took[-1]:.3f} ms; of {count} records, from files"
+    note = f"p50 {took[PROOFS // 2]:.3f} ms, greatest {took[-1]:.3f} ms, {1e3 * cpu / PROOFS:.3f} ms of CPU; "
+    note += f"of {count} records, from files; load {os.getloadavg()[0]:.1f}"
     p99 = took[PROOFS * 99 // 100] if held else float("inf")
     yield Row(group="rate", what="a proof, p99", value=p99, unit="ms", bar=PROOF_MS, most=True, note=note)
     most = ceil(log2(count))

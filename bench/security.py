@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from rich.console import Console
@@ -30,7 +30,7 @@ from rich.table import Table
 from . import machine, table
 from .attacks import attacked
 from .broker import nats_server
-from .frame import Comparison, Figure, Ground, Measures, Side, measure
+from .frame import Comparison, Figure, Ground, Measures, Outcome, Side, measure
 from .honest import honest, honest_on
 from .pairs import DEADLINE_S
 from .processes import child
@@ -63,40 +63,79 @@ async def delivered(ground: Ground, *, signed: bool, alone: bool = False, durabl
     }
 
 
-def rate_figure() -> Figure:
-    """Signed against unsigned."""
+def rate_figures() -> tuple[Figure, ...]:
+    """Signed against unsigned: of each kind one right after the other, and the next time the other way round."""
+    return (
+        _rates(
+            "coalesced",
+            f"300,000 protobuf messages of {SAMPLE_BYTES} bytes, coalesced into frames of up to 64 KiB.",
+            15,
+            _Line("rate", 0.7),
+            _Line("of_cpu", 0.7),
+            _Line("a_frame"),
+        ),
+        _rates(
+            "one a frame",
+            f"40,000 of {SAMPLE_BYTES} bytes with spread=True: one a frame.",
+            5,
+            _Line("rate", 5000.0, alone=True),
+            _Line("rate"),
+            _Line("of_cpu"),
+            alone=True,
+        ),
+        _rates(
+            "durable",
+            f"20,000 durable ones of {SAMPLE_BYTES} bytes, each in a frame, 64 stored at once.",
+            5,
+            _Line("rate"),
+            _Line("of_cpu"),
+            durable=True,
+        ),
+    )
 
-    def compared(title: str, ours: str, theirs: str, bar: float | None, measure: str = "rate") -> Comparison:
-        unit = "messages" if measure == "a_frame" else "events/s"
-        return Comparison(title=title, measure=measure, unit=unit, ours=ours, theirs=theirs, bar=bar)
 
+class _Line(NamedTuple):
+    """What is compared. `alone`: held against the bar by itself."""
+
+    measure: str
+    bar: float | None = None
+    alone: bool = False
+
+
+_TITLES = {
+    "rate": ("events delivered", "events/s"),
+    "of_cpu": ("events delivered, by processor time", "events/s"),
+    "a_frame": ("messages in a frame", "messages"),
+}
+
+
+def _rates(kind: str, what: str, rounds: int, *lines: _Line, **how: bool) -> Figure:
+    """Signed events of one kind against unsigned ones."""
+    comparisons = [
+        Comparison(
+            title=_TITLES[line.measure][0],
+            measure=line.measure,
+            unit=_TITLES[line.measure][1],
+            ours="signed",
+            theirs="" if line.alone else "unsigned",
+            bar=line.bar,
+        )
+        for line in lines
+    ]
     return Figure(
-        name="rate",
+        name=f"rate, {kind}",
         title="Signed and verified events, against the same unsigned",
         method=(
-            f"Protobuf messages of {SAMPLE_BYTES} bytes, `await node.publish(message)` in a loop, one publisher and "
-            "one subscriber process; 300,000 coalesced into frames of up to 64 KiB, and 40,000 with spread=True: one a "
-            "frame; 20,000 durable ones, 64 stored at once. One signature a frame. From the first publish to the last "
-            "handler call; all are counted. 'By processor time': events a second of the busier of the two processes, "
-            "which is what they would reach on processors of their own."
+            f"{what} `await node.publish(message)` in a loop, one publisher and one subscriber process. One signature "
+            "a frame. From the first publish to the last handler call; all are counted. 'By processor time': events a "
+            "second of the busier of the two processes, which is what they would reach on processors of their own."
         ),
         sides=(
-            Side("signed", partial(delivered, signed=True)),
-            Side("unsigned", partial(delivered, signed=False)),
-            Side("signed, alone", partial(delivered, signed=True, alone=True)),
-            Side("unsigned, alone", partial(delivered, signed=False, alone=True)),
-            Side("signed, durable", partial(delivered, signed=True, durable=True)),
-            Side("unsigned, durable", partial(delivered, signed=False, durable=True)),
+            Side("signed", partial(delivered, signed=True, **how)),
+            Side("unsigned", partial(delivered, signed=False, **how)),
         ),
-        comparisons=(
-            compared("events delivered", "signed", "unsigned", 0.7),
-            compared("messages in a frame", "signed", "unsigned", None, "a_frame"),
-            compared("events delivered, one a frame", "signed, alone", "", 5000.0),
-            compared("events delivered, one a frame", "signed, alone", "unsigned, alone", None),
-            compared("events, by processor time", "signed", "unsigned", None, "of_cpu"),
-            compared("events one a frame, by processor time", "signed, alone", "unsigned, alone", None, "of_cpu"),
-            compared("durable events handled", "signed, durable", "unsigned, durable", None),
-        ),
+        comparisons=tuple(comparisons),
+        rounds=rounds,
     )
 
 
@@ -140,19 +179,21 @@ def show(console: Console, rows: Sequence[Row]) -> None:
     console.print(shown)
 
 
-async def _rate(quick: bool, rounds: int | None, console: Console) -> Any:
-    figure = rate_figure()
+async def _rate(quick: bool, rounds: int | None, console: Console) -> list[Outcome]:
     async with nats_server() as url:
         with console.status("starting") as status:
             ground = Ground(url, quick, machine.python_with)
-            return await measure(figure, ground, rounds or (1 if quick else figure.rounds), status.update)
+            return [
+                await measure(figure, ground, rounds or (1 if quick else figure.rounds), status.update)
+                for figure in rate_figures()
+            ]
 
 
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m bench.security", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=FIGURES, help="some of the figures")
-    parser.add_argument("--rounds", type=int, help="of rate; by default 5")
+    parser.add_argument("--rounds", type=int, help="of each rate; by default 15 and 5")
     parser.add_argument("--quick", action="store_true", help="few messages: whether it works, no numbers")
     parser.add_argument("--json", type=Path, default=RESULTS, metavar="FILE", help=f"by default {RESULTS}")
     parser.add_argument("--check", action="store_true", help="exit with 1 when a bar is missed")
@@ -176,11 +217,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if rows:
         show(console, rows)
     if "rate" in wanted:
-        outcome = asyncio.run(_rate(asked.quick, asked.rounds, console))
+        outcomes = asyncio.run(_rate(asked.quick, asked.rounds, console))
         busy = machine.busy(about) or asked.quick
-        table.show(console, [outcome], about, busy)
-        document["rate"] = table.document([outcome], about, busy)
-        bad = {row.verdict for row in outcome.rows}
+        table.show(console, outcomes, about, busy)
+        document["rate"] = table.document(outcomes, about, busy)
+        bad = {row.verdict for outcome in outcomes for row in outcome.rows}
     document["figures"] = [asdict(row) for row in rows]
     asked.json.parent.mkdir(parents=True, exist_ok=True)
     asked.json.write_text(json.dumps(document, indent=1) + "\n")

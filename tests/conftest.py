@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from .secrets_shown import pytest_runtest_makereport
+
+__all__ = ["pytest_runtest_makereport"]
+
 
 @pytest.fixture(params=["memory"])
 def url(request: pytest.FixtureRequest) -> str:

@@ -64,3 +64,10 @@ def test_whatever_a_cost_returned_it_can_be_told(fact: object, told: object) -> 
     decisions.note(LOG, ("buyer", 1, 1), "anna", "refused", ("cost",), (fact,))
     (entry,) = decisions.of("")
     assert json.loads(written("n", entry))["facts"] == {"cost": told}
+
+
+def test_a_decision_is_of_the_time_at_which_its_maker_looked_at_the_clock() -> None:
+    decisions = Decisions(lambda: 7)
+    decisions.note(LOG, ("buyer", 1, 1), "anna", "bid", ("bid",), (1.0,), 5)
+    decisions.note(LOG, ("buyer", 1, 1), "buyer", "awarded", ("bid",), (1.0,))
+    assert [(entry.agent, entry.at_us) for entry in decisions.of("buyer:1:1")] == [("anna", 5), ("buyer", 7)]

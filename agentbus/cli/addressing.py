@@ -19,12 +19,15 @@ DISCOVERY_S = 1.0
 """Seconds in which agents must say what they answer."""
 
 
-async def find_endpoint(link: Link, known: KnownTypes, realm: str, agent: str, kind: str) -> Endpoint:
+async def find_endpoint(
+    link: Link, known: KnownTypes, realm: str, agent: str, kind: str, *, untold: bool = True
+) -> Endpoint:
     """The endpoint that answers `kind`.
 
     Args:
         agent: empty for any.
         kind: a full or short type name, or the name of an endpoint.
+        untold: an endpoint is made of the names given when nobody tells of one.
 
     Raises:
         NoResponders: no such agent is there.
@@ -40,7 +43,7 @@ async def find_endpoint(link: Link, known: KnownTypes, realm: str, agent: str, k
         if endpoint.request == by_type if by_type else endpoint.name == kind:
             return replace(endpoint, subject=endpoint.any_subject or endpoint.subject) if not agent else endpoint
     full_name = known.named(kind) or (kind if "." in kind else "")
-    if full_name and not there:  # who may not ask $SRV may still ask the agent
+    if untold and full_name and not there:  # who may not ask $SRV may still ask the agent
         subjects = Subjects(realm)
         where = subjects.agent(agent, full_name) if agent else subjects.any(full_name)
         return Endpoint(name=kind, subject=check_subject(where), request=full_name)

@@ -4,43 +4,64 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
-from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from typing import Any
 
 from .failures import UsageError
 
 REALM = "default"
+IDENTITY = "AGENTBUS_IDENTITY"
+"""The variable that names an identity's file."""
 
 
 def add_link(parser: ArgumentParser, *, realm: str | None = REALM, realm_help: str = "the realm") -> None:
-    """``--url`` and ``--realm``."""
+    """``--url``, ``--realm`` and ``--identity``; `settle` makes of them what the command is told."""
     parser.add_argument(
         "--url",
         help="nats://[USER:PASSWORD@]HOST:PORT, tls://... or embedded://[NAME]; by default what AGENTBUS_URL says "
         "(the place for a password: others can see the words of a command), or else embedded://",
     )
     default = f" (default: {realm})" if realm else ""
-    parser.add_argument("--realm", default=realm, help=realm_help + default)
+    parser.add_argument("--realm", help=realm_help + default)
     parser.add_argument(
         "--identity",
-        action=_IdentityAction,
         metavar="FILE",
-        help="who to be: an enrolled identity, which knows its realm and where that is",
+        help="who to be: an enrolled identity, which knows its realm and where that is; by default what "
+        "AGENTBUS_IDENTITY says, or else nobody in particular",
     )
+    parser.set_defaults(default_realm=realm, link=())
 
 
-class _IdentityAction(Action):
-    """Reads the identity, whose realm is the command's."""
+def settle(arguments: Namespace) -> None:
+    """Reads the identity, whose realm is the command's, and keeps in ``link`` which words were given.
 
-    def __call__(
-        self, parser: ArgumentParser, namespace: Namespace, values: Any, option_string: str | None = None
-    ) -> None:
-        from agentbus.security.identity import Identity
+    Raises:
+        ConfigurationError: there is no identity in that file.
+        UsageError: the realm that was named is not the identity's.
+    """
+    if "default_realm" not in arguments:
+        return  # a command that asks nobody
+    given = {name: getattr(arguments, name) for name in ("identity", "url", "realm")}
+    told = {name: value for name, value in given.items() if value and not (name == "url" and "@" in value)}
+    arguments.link = tuple(word for name, value in told.items() for word in (f"--{name}", value))
+    file = arguments.identity or os.environ.get(IDENTITY)
+    arguments.identity = None
+    arguments.realm = arguments.realm or arguments.default_realm
+    if not file:
+        return
+    from agentbus.security.identity import Identity
 
-        identity = Identity.load(values)
-        namespace.identity = identity
-        namespace.realm = identity.realm
+    identity = Identity.load(file)
+    if given["realm"] not in (None, identity.realm):
+        raise UsageError(f"the identity in {file} is of realm {identity.realm!r}: leave --realm away")
+    arguments.identity, arguments.realm = identity, identity.realm
+
+
+def again(arguments: Namespace, *words: str) -> str:
+    """A command for the same realm, as a shell takes it. A URL that may hold a password is not told again."""
+    return shlex.join(("agentbus", *words, *arguments.link))
 
 
 def add_types(parser: ArgumentParser) -> None:

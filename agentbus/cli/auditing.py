@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import time
 from argparse import Namespace
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from agentbus.errors import ConfigurationError, LedgerInvalid
 from agentbus.ledger import NOTE, Checkpoint, Key, Note, Reader, Record, Report, open_checkpoint, read_record, verify
+from agentbus.ledger.contents import content_of
 from agentbus.ledger.merkle import leaf_hash, verify_inclusion
 
 from . import output
-from .failures import UsageError
+from .failures import UsageError, printable
 
 COLUMNS = ("INDEX", "TIME", "KIND", "AGENT", "PEER", "TYPE", "SUBJECT", "BYTES", "PAYLOAD", "OUTCOME")
 NUMBERS = ("INDEX", "BYTES")
@@ -37,7 +39,7 @@ def verify_folder(arguments: Namespace) -> int:
         output.record(_told(report, signed))
     else:
         for line in _lines(report, signed):
-            output.line(line)
+            output.line(printable(line))
     return 0 if report.ok else 1
 
 
@@ -62,7 +64,7 @@ def prove(arguments: Namespace) -> int:
             }
         )
     else:
-        output.line(f"record {index} of {checkpoint.size}, {checkpoint.origin}")
+        output.line(printable(f"record {index} of {checkpoint.size}, {checkpoint.origin}"))
         output.line(f"leaf  {leaf_hash(entry).hex()}")
         for each in proof:
             output.line(f"with  {each.hex()}")
@@ -112,7 +114,7 @@ def _folder(arguments: Namespace) -> Path:
 
 def _content(name: str) -> bytes:
     try:
-        return Path(name).read_bytes()
+        return content_of(Path(name))
     except OSError as error:
         raise ConfigurationError(f"{name}: {error.strerror}") from None
 
@@ -121,8 +123,10 @@ def _keys(words: Iterable[str]) -> list[Key]:
     """The keys that are given: each is one, or names a file of them."""
     keys: list[Key] = []
     for word in words:
-        path = Path(word)
-        texts = path.read_text().splitlines() if path.is_file() else [word]
+        try:
+            texts = _content(word).decode().splitlines() if os.path.isfile(word) else [word]
+        except UnicodeDecodeError:
+            raise ConfigurationError(f"{word}: not a file of keys: it is no text") from None
         keys.extend(Key.parse(text) for text in texts if text.strip() and not text.startswith("#"))
     return keys
 
@@ -188,13 +192,13 @@ def _print(arguments: Namespace, records: Iterable[tuple[int, Record]], *, head:
         output.table(COLUMNS, rows, NUMBERS)
     else:
         for row in rows:
-            output.line("  ".join(cell or "-" for cell in row))
+            output.line("  ".join(printable(cell) or "-" for cell in row))
 
 
 def _row(index: int, record: Record) -> list[str]:
     return [
         f"{index}",
-        datetime.fromtimestamp(record.at_us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
+        _time(record.at_us).replace("T", " ").removesuffix("+00:00"),
         record.kind.value,
         record.agent,
         record.peer,
@@ -204,6 +208,14 @@ def _row(index: int, record: Record) -> list[str]:
         _shown(record),
         record.outcome,
     ]
+
+
+def _time(at_us: int) -> str:
+    """As ISO 8601 has it; the number, when no calendar has it."""
+    try:
+        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us)).isoformat(timespec="microseconds")
+    except OverflowError:
+        return f"{at_us} us"
 
 
 def _shown(record: Record) -> str:
@@ -217,7 +229,7 @@ def _shown(record: Record) -> str:
 def _as_json(index: int, record: Record) -> Mapping[str, Any]:
     return {
         "index": index,
-        "time": datetime.fromtimestamp(record.at_us / 1e6, UTC).isoformat(),
+        "time": _time(record.at_us),
         "kind": record.kind.value,
         "agent": record.agent,
         "node": record.node,

@@ -11,6 +11,7 @@ from typing import Any, cast
 from agentbus.errors import NoResponders
 from agentbus.subjects import Subjects
 
+from .arguments import again
 from .link import linked
 from .screen import Screen
 
@@ -33,8 +34,8 @@ async def show(arguments: Namespace) -> None:
         about = f"job {arguments.job!r}" if arguments.job else "any job"
         text = f"no node of realm {arguments.realm!r} knows of {about}: nodes forget the oldest, and end"
         if known:
-            job = known[-1]["job"]
-            text = f"no job has ended yet, or their buyers have ended: agentbus why JOB, {job} for example"
+            about = again(arguments, "why", known[-1]["job"])
+            text = f"no job has ended yet, or their buyers have ended: ask for one by its id: {about}"
         raise NoResponders(text)
     with Screen(COLUMNS if arguments.job else JOB_COLUMNS, (), live=False) as screen:
         if arguments.json:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from agentbus.errors import SchemaMismatch
@@ -17,6 +17,7 @@ from .wire_dump import Fields, fields_of
 
 if TYPE_CHECKING:
     from .known_types import KnownTypes
+    from .verifying import Signature
 
 SHOWN_BYTES = 32
 """Of bytes that can't be decoded, so many are shown."""
@@ -35,6 +36,7 @@ class Seen:
         fields: of a type that is not known: number, kind and value of each field; None if the bytes are no message.
         note: why it was not decoded.
         body: the bytes of the message, without its frame.
+        signature: what is known of who has sent it; None where nobody looked.
     """
 
     subject: str
@@ -48,6 +50,7 @@ class Seen:
     note: str = ""
     body: bytes = b""
     headers: Mapping[str, str] | None = None
+    signature: Signature | None = None
 
     def as_json(self) -> dict[str, Any]:
         """All of it that there is, for `json.dumps`."""
@@ -55,6 +58,8 @@ class Seen:
         said |= {"time_us": self.time_us, "reply": self.reply, "headers": dict(self.headers or {})}
         said = {key: value for key, value in said.items() if value or key in ("subject", "type")}
         said["bytes"] = len(self.body)
+        if self.signature is not None:
+            said["signature"] = self.signature.as_json()
         if self.note:
             said |= {"note": self.note, "hex": self.body[:SHOWN_BYTES].hex()}
             if self.fields is not None:
@@ -75,8 +80,30 @@ class Seen:
         return f"({self.note}; {len(self.body)} bytes) {dump or shown}".rstrip()
 
 
-def open_body(subject: str, body: bytes, reply: str, headers: Headers | None, known: KnownTypes) -> list[Seen]:
-    """The messages in what a subscriber got; never raises for what is wrong with them."""
+def open_body(
+    subject: str,
+    body: bytes,
+    reply: str,
+    headers: Headers | None,
+    known: KnownTypes,
+    look: Callable[[str, bytes, str], tuple[bytes, Signature]] | None = None,
+) -> list[Seen]:
+    """The messages in what a subscriber got; never raises for what is wrong with them.
+
+    Args:
+        look: opens a sealed frame, given its subject, bytes and reply subject, and says who has signed it.
+    """
+    if look is None:
+        return _opened(subject, body, reply, headers, known)
+    inner, signature = look(subject, body, reply)
+    if body[:2] == SEALED and inner:
+        inner = PLAIN + inner
+    elif body[:2] == SEALED:
+        inner = body
+    return [replace(seen, signature=signature) for seen in _opened(subject, inner, reply, headers, known)]
+
+
+def _opened(subject: str, body: bytes, reply: str, headers: Headers | None, known: KnownTypes) -> list[Seen]:
     if body[:2] == SEALED:
         return [_undecoded(subject, "a sealed frame", body, reply=reply, headers=headers)]
     if body[:2] == PLAIN:

@@ -91,6 +91,7 @@ def described(held: Credentials) -> dict[str, Any]:
         "node": enrolled.node,
         "role": enrolled.role,
         "agents": list(enrolled.names),
+        "jobs": list(enrolled.jobs),
         "until": datetime.fromtimestamp(enrolled.expires_s, UTC).isoformat(),
         "vote": _vote(held),
         "urls": list(held.realm.urls),
@@ -120,6 +121,9 @@ def _wanted_words(parser: ArgumentParser, *, required: bool) -> None:
         metavar="NAME",
         help="an agent that it may host, or by hand '*'; repeatable",
     )
+    parser.add_argument(
+        "--job", action="append", default=[], metavar="NAME", help="a sharding job that it may work on; repeatable"
+    )
 
 
 def _request_words(parser: ArgumentParser) -> None:
@@ -132,11 +136,10 @@ def _request_words(parser: ArgumentParser) -> None:
 def _request(arguments: Namespace) -> int:
     from agentbus.security.credentials import Credentials
     from agentbus.security.keys import KeyPair
-    from agentbus.security.realm.issuing import Wanted
     from agentbus.security.realm.tokens import write_application
 
     pair, realm = KeyPair.load(arguments.key), Credentials.load(arguments.joiner).realm.realm
-    wanted = Wanted(key=pair.key, node=arguments.node, role=arguments.role, names=tuple(arguments.agent))
+    wanted = _said(arguments, pair)
     write_application(arguments.file, pair, wanted, realm)
     tell(arguments, {"request": str(arguments.file), **_asked(wanted, realm)})
     return 0
@@ -150,6 +153,7 @@ def _asked(wanted: Wanted, realm: str) -> dict[str, Any]:
         "node": wanted.node,
         "role": wanted.role,
         "agents": list(wanted.names),
+        "jobs": list(wanted.jobs),
         "key": public_nkey(wanted.key),
     }
 
@@ -234,13 +238,26 @@ def _wanted(arguments: Namespace, pair: KeyPair) -> Wanted:
 
     if arguments.token is not None:
         token = read_token(arguments.token)[1]
-        return Wanted(key=pair.key, node=token.node, role=token.role, names=token.names)
+        return Wanted(key=pair.key, node=token.node, role=token.role, names=token.names, jobs=token.jobs)
     if arguments.request is not None:
         wanted = read_application(arguments.request).wanted
         if wanted.key != pair.key:
             raise UsageError("that is another key's application: give its key with --key")
         return wanted
-    return Wanted(key=pair.key, node=arguments.node, role=arguments.role, names=tuple(arguments.agent))
+    return _said(arguments, pair)
+
+
+def _said(arguments: Namespace, pair: KeyPair) -> Wanted:
+    """What is asked for, as the words say."""
+    from agentbus.security.realm.issuing import Wanted
+
+    return Wanted(
+        key=pair.key,
+        node=arguments.node,
+        role=arguments.role,
+        names=tuple(arguments.agent),
+        jobs=tuple(arguments.job),
+    )
 
 
 def _joined(arguments: Namespace, pair: KeyPair, wanted: Wanted) -> Credentials:

@@ -78,6 +78,10 @@ class KnownTypes:
         """The type of that full name, or None."""
         return self._types.get(full_name)
 
+    def kind(self, full_name: str) -> type[Message]:
+        """The type of that full name, which must be known."""
+        return self._types[full_name]
+
     def named(self, name: str) -> str | None:
         """The full name that a full or short name means; None when no such type is known.
 
@@ -94,11 +98,13 @@ class KnownTypes:
         except (DecodeError, TypeError, ValueError, RecursionError) as error:
             raise SchemaMismatch(f"not of type {full_name}: {error}") from None
 
-    def check(self, full_name: str, value: Any) -> None:
-        """Raises `UsageError` when the value is not the type's JSON mapping; unknown fields count, too."""
-        kind = self._types[full_name]
+    def made(self, full_name: str, value: Any) -> Message:
+        """The message that a value in the type's JSON mapping says. Raises `UsageError` when it is not; unknown fields
+        count, too."""
+        message = self._types[full_name]()
+        pool = self._pools[full_name]
         try:
-            json_format.ParseDict(value, kind(), descriptor_pool=self._pools[full_name], max_recursion_depth=MAX_DEPTH)
+            return json_format.ParseDict(value, message, descriptor_pool=pool, max_recursion_depth=MAX_DEPTH)
         except (json_format.ParseError, TypeError, ValueError, AttributeError) as error:
             raise UsageError(f"not of type {full_name}: {error}") from None
 

@@ -15,7 +15,7 @@ from agentbus.errors import DeadlineExceeded, NoResponders, Unauthorized
 from agentbus.identity import NodeIdentity
 from agentbus.observability import logs
 from agentbus.subjects import Subjects
-from agentbus.transport import Headers, LinkState, Transport
+from agentbus.transport import Denial, Headers, LinkState, Transport
 from agentbus.transports import open_transport
 
 from .output import note
@@ -57,8 +57,15 @@ class Link:
         return reply, told
 
     async def collect(self, subject: str, body: bytes = b"", *, timeout_s: float) -> list[bytes]:
-        """All answers that come until it has been quiet for `QUIET_S`, or the time is over."""
+        """All answers that come until it has been quiet for `QUIET_S`, or the time is over.
+
+        Raises:
+            Unauthorized: this identity may not ask there.
+        """
         answers = await self._gather(subject, body, None, timeout_s=timeout_s, quiet_s=QUIET_S, at_most=MAX_ANSWERS)
+        for _, headers in answers:
+            if isinstance(headers, Denial):
+                raise Unauthorized(f"{headers.get('Nats-Service-Error', subject)}; that of an operator does")
         return [body for body, headers in answers if "Status" not in headers]
 
     async def _gather(
@@ -91,6 +98,11 @@ class Link:
         return answers
 
 
+def own_name() -> str:
+    """A name that no other command has, which can't be guessed: answers come to it."""
+    return f"cli-{os.getpid()}-{secrets.token_hex(8)}"
+
+
 @asynccontextmanager
 async def linked(url: str | None, realm: str, identity: NodeIdentity | None = None) -> AsyncGenerator[Link]:
     """A link to a broker, closed at the end. Says on standard error when it is lost, and when it is back.
@@ -104,7 +116,7 @@ async def linked(url: str | None, realm: str, identity: NodeIdentity | None = No
         UnknownScheme, NotConnected, Unauthorized, ServerFailed, SubjectError.
     """
     logs.configure("error")
-    name = f"cli-{os.getpid()}-{secrets.token_hex(4)}"
+    name = own_name()
     transport = identity.connection(url) if identity else open_transport(url, name=name)
     if identity is not None:
         name = f"{identity.node}.{name}"  # the broker lets it hear what is for its node only

@@ -14,6 +14,7 @@ from importlib import import_module
 from agentbus import __version__
 from agentbus.errors import AgentBusError
 
+from .arguments import settle
 from .failures import UsageError, report
 
 COMMANDS = {
@@ -41,7 +42,8 @@ _EPILOG = """commands:
 {commands}
 
 'agentbus COMMAND --help' tells more of one. AGENTBUS_URL says where the broker is, unless --url does; by default it is
-the nats-server that the programs of this user share, started when it is needed."""
+the nats-server that the programs of this user share, started when it is needed. AGENTBUS_IDENTITY names an identity's
+file, unless --identity does: it says who to be, in which realm, and where that is."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -89,7 +91,9 @@ def parse(words: Sequence[str]) -> tuple[Callable[[Namespace], int], Namespace]:
     command.configure(parser)
     parser.add_argument("--json", action="store_true", help="for programs: JSON, one object a line")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    return command.execute, parser.parse_args(words[1:])
+    arguments = parser.parse_args(words[1:])
+    settle(arguments)
+    return command.execute, arguments
 
 
 def _overview() -> ArgumentParser:

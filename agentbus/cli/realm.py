@@ -26,6 +26,7 @@ def configure(parser: ArgumentParser) -> None:
             "init": Act(summary="make a realm in a folder", configure=_init_words, execute=_init),
             "show": Act(summary="show what a realm is", configure=_folder, execute=_show),
             "push": Act(summary="tell the servers how the realm stands", configure=_folder, execute=_push),
+            "renew": Act(summary="give its servers a new certificate", configure=_renew_words, execute=_renew),
             "rotate": Act(summary="give a role a new signing key", configure=_rotate_words, execute=_rotate),
             "token": Act(summary="let one node in, once", configure=_token_words, execute=_token),
         },
@@ -34,7 +35,14 @@ def configure(parser: ArgumentParser) -> None:
 
 def execute(arguments: Namespace) -> int:
     """Runs the act."""
-    run = {"init": _init, "show": _show, "push": _push, "rotate": _rotate, "token": _token}[arguments.act]
+    run = {
+        "init": _init,
+        "show": _show,
+        "push": _push,
+        "renew": _renew,
+        "rotate": _rotate,
+        "token": _token,
+    }[arguments.act]
     return run(arguments)
 
 
@@ -81,6 +89,7 @@ def add_layout(parser: ArgumentParser) -> None:
         help="a bucket, and which keys agents may write; {agent} is their name (default: {agent}.>); repeatable",
     )
     parser.add_argument("--job", action="append", default=[], metavar="NAME", help="a sharding job; repeatable")
+    parser.add_argument("--escrow", action="append", default=[], metavar="NAME", help="an escrow ledger; repeatable")
 
 
 def layout_of(arguments: Namespace) -> Any:
@@ -91,7 +100,7 @@ def layout_of(arguments: Namespace) -> Any:
     for word in arguments.bucket:
         name, _, keys = word.partition("=")
         buckets.setdefault(name, []).append(keys or "{agent}.>")
-    return Layout(realm=arguments.name, buckets=buckets, jobs=tuple(arguments.job))
+    return Layout(realm=arguments.name, buckets=buckets, jobs=tuple(arguments.job), escrows=tuple(arguments.escrow))
 
 
 def _init(arguments: Namespace) -> int:
@@ -133,6 +142,7 @@ def _show(arguments: Namespace) -> int:
     from time import time
 
     from agentbus.security.realm.books import read_books
+    from agentbus.security.realm.certificates import end_of
     from agentbus.security.realm.demands import read_demands
     from agentbus.security.realm.folder import RealmFolder
 
@@ -148,12 +158,14 @@ def _show(arguments: Namespace) -> int:
             **{f"role_{role}": list(keys) for role, keys in public.roles.items()},
             "buckets": [f"{name}={','.join(keys)}" for name, keys in realm.state.layout.buckets.items()],
             "jobs": list(realm.state.layout.jobs),
+            "escrows": list(realm.state.layout.escrows),
             "revoked": list(realm.state.revoked),
             "admit": list(demands.admit),
             "quota": demands.quota,
             "probation_s": demands.probation_s or "",
             "enrolled": sorted(member.node for member in members),
             "voting": sorted(member.node for member in members if member.votes(time())),
+            "certificate_until": end_of(realm.certificate).isoformat(),
         },
     )
     return 0
@@ -179,6 +191,28 @@ def pushed(realm: RealmFolder, jwt: str, now_s: int) -> list[str]:
 
     logs.configure("error")
     return asyncio.run(push(realm, jwt, now_s))
+
+
+def _renew_words(parser: ArgumentParser) -> None:
+    _folder(parser)
+    parser.add_argument("--no-push", action="store_true", help="change the files only: servers read them when started")
+
+
+def _renew(arguments: Namespace) -> int:
+    import asyncio
+    from time import time
+
+    from agentbus.observability import logs
+    from agentbus.security.realm.folder import RealmFolder
+    from agentbus.security.realm.pushing import reload
+
+    logs.configure("error")
+    realm = RealmFolder(arguments.folder)
+    now_s = int(time())
+    until = realm.renew(now_s)
+    told = [] if arguments.no_push else asyncio.run(reload(realm, now_s))
+    tell(arguments, {"certificate_until": until.isoformat(), "told": told})
+    return 0
 
 
 def _rotate_words(parser: ArgumentParser) -> None:
@@ -213,6 +247,9 @@ def _token_words(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--agent", action="append", default=[], metavar="NAME", help="an agent that it may host, or '*'; repeatable"
     )
+    parser.add_argument(
+        "--job", action="append", default=[], metavar="NAME", help="a sharding job that it may work on; repeatable"
+    )
     parser.add_argument("--valid", type=count, default=86400, metavar="SECONDS", help="how long (default: 86400)")
 
 
@@ -229,6 +266,7 @@ def _token(arguments: Namespace) -> int:
         node=arguments.node,
         role=arguments.role,
         names=tuple(arguments.agent),
+        jobs=tuple(arguments.job),
         until_s=time() + arguments.valid,
     )
     tell(arguments, {"token": str(arguments.file), "node": token.node, "role": token.role, "agents": list(token.names)})

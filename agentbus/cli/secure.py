@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from argparse import Namespace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING
 
 from .acts import tell
 from .failures import UsageError
+from .output import note
 from .realm import files_of
 
 if TYPE_CHECKING:
     from agentbus.security.realm.folder import RealmFolder
+
+
+SOON = timedelta(days=30)
+"""Less than that left of a certificate is told."""
 
 
 def serve_secure(arguments: Namespace) -> int:
@@ -49,6 +55,15 @@ def _realm(arguments: Namespace, folder: Path) -> RealmFolder:
     )
 
 
+def _warn(realm: RealmFolder) -> None:
+    """Says so when the server's certificate ends soon: then nobody connects any more."""
+    from agentbus.security.realm.certificates import end_of
+
+    left = end_of(realm.certificate) - datetime.now(UTC)
+    if left < SOON:
+        note(f"warning: the server's certificate ends in {left.days} days: agentbus realm renew {realm.folder}")
+
+
 async def _serve(arguments: Namespace, realm: RealmFolder) -> None:
     from agentbus.node import Node
     from agentbus.observability import logs
@@ -65,6 +80,7 @@ async def _serve(arguments: Namespace, realm: RealmFolder) -> None:
             identity = Identity.load(realm.enroller / ENROLLER)
             async with Node(identity=identity, agents={"enroller": Enroller(realm.enroller)}):
                 tell(arguments, {**files_of(realm), "pid": server.pid})
+                _warn(realm)
                 await server.wait()
 
     await until_stopped(run(), "secure server")

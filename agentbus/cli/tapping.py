@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from argparse import Namespace
 from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
 
 from agentbus.errors import DeadlineExceeded
 from agentbus.subjects import check_name, check_subject
@@ -16,6 +19,9 @@ from .failures import printable
 from .known_types import KnownTypes, load_types
 from .link import linked
 
+if TYPE_CHECKING:
+    from .verifying import Onlooker
+
 WAITING = 10_000
 """Undecoded frames kept for a slow reader; more drop the oldest."""
 
@@ -24,7 +30,7 @@ class Backlog:
     """What has come and is not shown yet: bounded, drops the oldest."""
 
     def __init__(self) -> None:
-        self._queue: asyncio.Queue[tuple[str, bytes, str, Headers | None]] = asyncio.Queue(WAITING)
+        self._queue: asyncio.Queue[tuple[float, str, bytes, str, Headers | None]] = asyncio.Queue(WAITING)
         self.dropped = 0
 
     def put(self, subject: str, body: bytes, reply: str, headers: Headers | None) -> None:
@@ -32,10 +38,10 @@ class Backlog:
         if self._queue.full():
             self._queue.get_nowait()
             self.dropped += 1
-        self._queue.put_nowait((subject, body, reply, headers))
+        self._queue.put_nowait((time.time(), subject, body, reply, headers))
 
-    async def get(self) -> tuple[str, bytes, str, Headers | None]:
-        """The oldest."""
+    async def get(self) -> tuple[float, str, bytes, str, Headers | None]:
+        """The oldest, and when it came."""
         return await self._queue.get()
 
 
@@ -51,7 +57,7 @@ async def tap(arguments: Namespace) -> None:
         output.note(f"listening to {subject}")
         try:
             async with asyncio.timeout(arguments.timeout):
-                await _show(arguments, backlog, known)
+                await _show(arguments, backlog, known, _onlooker(arguments))
         except TimeoutError:
             if arguments.count:
                 text = f"fewer than {arguments.count} messages on {subject!r} within {arguments.timeout:g} s"
@@ -61,10 +67,20 @@ async def tap(arguments: Namespace) -> None:
                 output.note(f"not shown: {backlog.dropped} frames that came faster than they could be printed")
 
 
-async def _show(arguments: Namespace, backlog: Backlog, known: KnownTypes) -> None:
+def _onlooker(arguments: Namespace) -> Onlooker | None:
+    if arguments.identity is None:
+        return None  # the extra `security` is not needed then
+    from .verifying import Onlooker
+
+    return Onlooker(arguments.identity)
+
+
+async def _show(arguments: Namespace, backlog: Backlog, known: KnownTypes, onlooker: Onlooker | None) -> None:
     shown = 0
     while True:
-        for seen in open_body(*await backlog.get(), known):
+        at_s, subject, body, reply, headers = await backlog.get()
+        look = partial(onlooker.look, at_s=at_s) if onlooker is not None else None
+        for seen in open_body(subject, body, reply, headers, known, look):
             if arguments.types and not any(_called(seen.type, name) for name in arguments.types):
                 continue
             _print(seen, arguments.json)
@@ -82,5 +98,6 @@ def _print(seen: Seen, as_json: bool) -> None:
         output.record(seen.as_json())
         return
     at = datetime.fromtimestamp(seen.time_us / 1e6, UTC) if 0 < seen.time_us < 1 << 57 else datetime.now(UTC)
-    parts = (f"{at.astimezone():%H:%M:%S.%f}"[:-3], seen.subject, seen.source or "-", seen.as_text())
+    signed = (seen.signature.as_text(),) if seen.signature is not None else ()
+    parts = (f"{at.astimezone():%H:%M:%S.%f}"[:-3], seen.subject, seen.source or "-", *signed, seen.as_text())
     output.line(printable("  ".join(parts)))

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ..errors import LedgerInvalid
 from .comparing import Comparison
+from .contents import content_of
 from .disk import LOCK, TEMPORARY, Disk
 from .notes import Checkpoint, open_checkpoint
 from .reading import ATTEMPTS, Finding, Reader
@@ -89,13 +90,16 @@ class _Audit:
         own = self._own()
         if own is None:
             return self._report(None)
+        paths = Disk(self._folder).paths()
+        if self._lacks(own.size, paths):
+            return self._report(own)
         others = list(self._others(given, beside, own))
         reader = Reader(self._folder, own.size)
         comparison = Comparison(reader, own.root)
         self._findings += comparison.run({other.size for _, other in others if other.size <= own.size})
         agreed = self._agree(own, others, comparison.roots)
         pending = self._journal(reader, batches)
-        self._strays(reader)
+        self._strays(reader, paths)
         return self._report(own, pending, agreed)
 
     def _report(self, checkpoint: Checkpoint | None, pending: int = 0, agreed: int = 0) -> Report:
@@ -115,7 +119,7 @@ class _Audit:
 
     def _own(self) -> Checkpoint | None:
         try:
-            return open_checkpoint((self._folder / CHECKPOINT).read_bytes(), self._log)[1]
+            return open_checkpoint(content_of(self._folder / CHECKPOINT), self._log)[1]
         except OSError as error:
             self._find(f"the checkpoint can't be read: {error.strerror}", path=CHECKPOINT)
         except LedgerInvalid as error:
@@ -124,7 +128,7 @@ class _Audit:
 
     def _beside(self) -> bytes | None:
         try:
-            return (self._folder / WITNESSED).read_bytes()
+            return content_of(self._folder / WITNESSED)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -220,10 +224,10 @@ class _Audit:
             return True  # it was found already that the log's is not there
         return not whole or entries[index % WIDTH] == entry
 
-    def _strays(self, reader: Reader) -> None:
+    def _strays(self, reader: Reader, paths: Iterable[str]) -> None:
         """Files that no log of this size has: narrower tiles of the past must be what the wider begin with."""
         known = (CHECKPOINT, WITNESSED)
-        for path in Disk(self._folder).paths():
+        for path in paths:
             if path in known or path == LOCK or path.startswith(JOURNAL) or path.endswith(TEMPORARY):
                 continue
             place = place_of(path)
@@ -234,9 +238,26 @@ class _Audit:
             if 0 < place.width < now.width and not self._begins(reader, now, place):
                 self._find(f"{path}, of the past, is not what {now.path} begins with", place.first, path)
 
+    def _lacks(self, size: int, paths: Iterable[str]) -> bool:
+        """Whether too many bundles are missing to look for each: anybody can write down a size."""
+        widths: dict[int, int] = {}
+        for place in filter(None, map(place_of, paths)):
+            if place.level == BUNDLE:
+                widths[place.number] = max(place.width, widths.get(place.number, 0))
+        if -(-size // WIDTH) - len(widths) <= MAX_FINDINGS:
+            return False
+        number = 0
+        while widths.get(number) == WIDTH:
+            number += 1
+        first = number * WIDTH + widths.get(number, 0)
+        self._find(f"the checkpoint says {size} records, and those from {first} on are missing", first)
+        return True
+
     def _begins(self, reader: Reader, now: Place, past: Place) -> bool:
         try:
-            whole, content = reader.find(now)[1], (self._folder / past.path).read_bytes()
+            whole, content = reader.find(now)[1], content_of(self._folder / past.path)
         except (LedgerInvalid, FileNotFoundError):
             return True  # found already, or gone already
+        except OSError:
+            return False
         return whole.startswith(content) and (past.level == BUNDLE or len(content) == 32 * past.width)

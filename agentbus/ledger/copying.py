@@ -44,22 +44,24 @@ async def _copied(store: Files, folder: Path) -> Checkpoint:
     checkpoint = open_checkpoint(content)[1]
     disk = Disk(folder)
     files: list[File] = []
-    for place in _places(checkpoint.size):
+    for place in places(checkpoint.size):
         found = await store.read(place.path)
         if found is None:
             raise LedgerInvalid(f"{place.path} is missing", index=place.first, path=place.path)
         files.append((place.path, found))
         if len(files) >= AT_ONCE:
-            await asyncio.to_thread(disk.write, files)
+            await asyncio.to_thread(disk.put, files)
             files = []
     if witnessed is not None:
         files.append((WITNESSED, witnessed))
-    await asyncio.to_thread(disk.write, [*files, (CHECKPOINT, content)])
+    await asyncio.to_thread(disk.put, files)
+    await asyncio.to_thread(disk.settle)
+    await asyncio.to_thread(disk.write, [(CHECKPOINT, content)])
     await asyncio.to_thread(disk.close)
     return checkpoint
 
 
-def _places(size: int) -> Iterator[Place]:
+def places(size: int) -> Iterator[Place]:
     """All tiles and bundles of a log; those of the edge first, as they are replaced soonest."""
     level = BUNDLE
     while count := size >> HEIGHT * max(level, 0):

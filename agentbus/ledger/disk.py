@@ -18,11 +18,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import LedgerInvalid, StorageFailed
+from .contents import content_of
 from .store import JOURNAL, Batch
+from .syncing import syncing_all
 from .tiles import File, decode_bundle, encode_bundle
 
 SYNCS = 8
-"""Files that are synced at once: the disk's own queue makes one of many."""
+"""Files that are synced at once, where there is no syncing of all: the disk's own queue makes one of many."""
+SEGMENT = 64 << 20
+"""Bytes of the journal in one file, and what one batch has more."""
+MAX_SEGMENT = 1 << 31
+SEARCHED = 1 << 31
+"""Bytes that are summed up at most to tell a torn batch from an altered one."""
 LOCK = "lock"
 TEMPORARY = ".new"
 
@@ -52,6 +59,9 @@ class Disk:
         self._files = threading.Lock()  # who has waited for a write may be gone, and the next begin before it is over
         self._journal = threading.Lock()
         self._pool = ThreadPoolExecutor(SYNCS, thread_name_prefix="ledger-sync")
+        self._unsettled: list[Path] = []  # what was put since the last `settle`
+        self._folder: int | None = None  # the root, open: what fails to reach the disk from then on is told to it
+        self._sync_at_once = None
 
     def open(self) -> None:
         """Takes the folder for this process. Raises `LedgerInvalid` when another has it."""
@@ -70,6 +80,8 @@ class Disk:
                 raise StorageFailed(f"{self.root}: {error.strerror}") from None
             raise LedgerInvalid(f"{self.root} is being written by another process: a log has one writer") from None
         self._lock = lock
+        self._sync_at_once = syncing_all(self.root)
+        self._folder = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def close(self) -> None:
         """Gives the folder back, when what is being written is."""
@@ -77,9 +89,10 @@ class Disk:
         with self._files:
             self._pool.shutdown(wait=True)
             self._pool = ThreadPoolExecutor(SYNCS, thread_name_prefix="ledger-sync")  # its threads begin when needed
-            if self._lock is not None:
-                os.close(self._lock)
-                self._lock = None
+            for descriptor in (self._lock, self._folder):
+                if descriptor is not None:
+                    os.close(descriptor)
+            self._lock = self._folder = None
 
     def is_written(self) -> bool:
         """Whether a process writes here now."""
@@ -102,48 +115,59 @@ class Disk:
     def read(self, path: str) -> bytes | None:
         """What lies there."""
         try:
-            return (self.root / path).read_bytes()
+            return content_of(self.root / path)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            raise StorageFailed(f"{self.root / path}: {error.strerror or error}") from error
+
+    def put(self, files: Sequence[File]) -> None:
+        """Each file whole or not at all. They outlast a power cut when `settle` has returned."""
+        made: set[Path] = set()
+        for file in files:
+            with self._files, _failing(self.root):  # one by one: nobody waits here for all of them
+                self._put(file, made, sync=False)
+                self._unsettled.append(self.root / file[0])
+
+    def settle(self) -> None:
+        """Returns when the disk has all that was put. Raises `StorageFailed`: put all of it again."""
+        with self._files, _failing(self.root):
+            unsettled, self._unsettled = self._unsettled, []
+            if not unsettled or not self._sync:
+                return
+            if self._sync_at_once is not None and self._folder is not None:
+                self._sync_at_once(self._folder)
+            else:
+                list(self._pool.map(_sync_file, unsettled))
+                self._sync_folders({path.parent for path in unsettled})
 
     def write(self, files: Sequence[File]) -> None:
-        """Each file whole or not at all, under its name only when its content is on the disk; the last in the list not
-        before all others."""
+        """Each file whole or not at all, one after the other, under its name only when its content is on the disk."""
         with self._files, _failing(self.root):
-            folders: set[Path] = set()
-            for path, _ in files:
-                folder = (self.root / path).parent
-                if folder not in folders:
-                    folder.mkdir(parents=True, exist_ok=True)
-                    folders.add(folder)
-            list(self._pool.map(self._put, files[:-1]))
-            self._sync_folders(folders)
-            for file in files[-1:]:
-                self._put(file)
+            for file in files:
+                self._put(file, set(), sync=self._sync)
                 self._sync_folders({(self.root / file[0]).parent})
 
-    def _put(self, file: File) -> None:
+    def _put(self, file: File, made: set[Path], *, sync: bool) -> None:
         path, content = file
         target = self.root / path
-        fresh = target.with_name(target.name + TEMPORARY)
+        if target.parent not in made:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            made.add(target.parent)
+        fresh = f"{target}{TEMPORARY}"
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
             _write_all(descriptor, content)
-            if self._sync:
+            if sync:
                 os.fsync(descriptor)
         finally:
             os.close(descriptor)
         os.replace(fresh, target)
 
     def _sync_folders(self, folders: set[Path]) -> None:
-        if not self._sync:
-            return
-        for each in {above for folder in folders for above in (folder, *folder.parents) if self._holds(above)}:
-            descriptor = os.open(each, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        if self._sync:
+            for each in {above for folder in folders for above in (folder, *folder.parents) if self._holds(above)}:
+                _sync_file(each)
 
     def _holds(self, folder: Path) -> bool:
         return folder == self.root or self.root in folder.parents
@@ -161,9 +185,14 @@ class Disk:
     def paths(self) -> list[str]:
         """All files below the folder but its lock, in order."""
         found: list[str] = []
-        for folder, _, names in os.walk(self.root):  # which passes over what is removed meanwhile
-            below = Path(folder).relative_to(self.root)
-            found += [(below / name).as_posix() for name in names]
+        folders = [self.root]
+        while folders:  # a loop: of folders in folders there may be more than Python calls within calls
+            with suppress(OSError), os.scandir(folders.pop()) as entries:  # what is removed meanwhile is passed over
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(Path(entry.path))
+                    else:
+                        found.append(Path(entry.path).relative_to(self.root).as_posix())
         return sorted(path for path in found if path != LOCK)
 
     # -- the journal -----------------------------------------------------------------------------------------------
@@ -172,6 +201,9 @@ class Disk:
         """Adds a batch. Raises `StorageFailed`: it is not there, and the next call will make sure of that."""
         content = encode_bundle(entries)
         with self._journal, _failing(self.root):
+            if self._segment is not None and self._length >= SEGMENT:
+                os.close(self._segment)
+                self._segment = None
             segment = self._segment if self._segment is not None else self._begin_segment(first)
             if self._damaged:
                 os.ftruncate(segment, self._length)
@@ -207,7 +239,7 @@ class Disk:
         batches: list[Batch] = []
         self.torn = 0
         for first, path in segments:
-            content = path.read_bytes()
+            content = content_of(path, MAX_SEGMENT)
             read, whole = _batches(first, content)
             batches.extend(read)
             if whole == len(content):
@@ -255,13 +287,26 @@ def _batches(first: int, content: bytes) -> tuple[list[Batch], int]:
 
 
 def _goes_on(content: bytes, at: int) -> bool:
-    """Whether a whole batch comes after what is not whole: then it was altered, not torn."""
+    """Whether a whole batch comes after what is not whole: then it was altered, not torn. So it is taken to be, too,
+    when it looks as if it could be in too many places: what was acknowledged must not be cut off."""
+    view, left = memoryview(content), SEARCHED
     for begin in range(at + 1, len(content) - _HEAD.size):
         length, check = _HEAD.unpack_from(content, begin)
         end = begin + _HEAD.size + length
-        if length > 0 and end <= len(content) and zlib.crc32(content[begin + _HEAD.size : end]) == check:
-            return True
+        if length > 0 and end <= len(content):
+            left -= length
+            if left < 0 or zlib.crc32(view[begin + _HEAD.size : end]) == check:
+                return True
     return False
+
+
+def _sync_file(path: Path) -> None:
+    """A file, or a folder's names."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _write_all(descriptor: int, content: bytes) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..transport import Transport
-from .disk import Disk
+from .disk import TEMPORARY, Disk
 from .store import Batch
 from .tiles import MAX_ENTRY, File, place_of
 
@@ -46,14 +46,22 @@ class Folder:
         """See `Files`."""
         await asyncio.to_thread(self._disk.write, files)
 
+    async def put(self, files: Sequence[File]) -> None:
+        """See `Store`."""
+        await asyncio.to_thread(self._disk.put, files)
+
+    async def settle(self) -> None:
+        """See `Store`."""
+        await asyncio.to_thread(self._disk.settle)
+
     async def remove(self, paths: Iterable[str]) -> None:
         """See `Store`."""
         await asyncio.to_thread(self._disk.remove, list(paths))
 
     async def partials(self) -> list[str]:
-        """See `Store`."""
+        """See `Store`; and what a writer that was killed has left half written."""
         paths = await asyncio.to_thread(self._disk.paths)
-        return [path for path in paths if (place := place_of(path)) and ".p/" in place.path]
+        return [path for path in paths if path.endswith(TEMPORARY) or (place_of(path) and ".p/" in path)]
 
     async def append(self, first: int, entries: Sequence[bytes]) -> None:
         """See `Store`."""

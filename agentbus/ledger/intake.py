@@ -121,9 +121,10 @@ class Intake:
             self._lost_from_us = self._lost_from_us or self.now_us()
             self._untold[kind] += 1
             return False
+        if not self._queue:
+            self.arrived.set()
+            self.idle.clear()
         self._queue.append(waiting)
-        self.arrived.set()
-        self.idle.clear()
         return True
 
     # -- out -------------------------------------------------------------------------------------------------------

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 
-from ..errors import LedgerInvalid
+from ..errors import AgentBusError, LedgerInvalid
 from .merkle import EMPTY, Range, consistency_ranges, inclusion_ranges, perfect, range_hash, root_of
 from .notes import Checkpoint, Note, open_checkpoint, sign
 from .signing import Key, Signer, check_key_name
@@ -20,6 +21,8 @@ from .tiles import BUNDLE, WIDTH, Place, Tail, decode_bundle, edge, hashes_in, p
 
 KEPT_TILES = 256
 """Full tiles that are remembered, for proofs."""
+SPILLED = 64
+"""Full tiles and bundles that are written as soon as there are so many: of 8,192 records."""
 MAX_FILLED = 2048
 """Full tiles and bundles that wait in memory for a checkpoint: of 262,144 records."""
 
@@ -46,10 +49,13 @@ class Log:
         self._key = Key.of(signer)
         self._tail = Tail()
         self._edge: set[str] = set()  # partial files of the newest checkpoint
-        self._being_written: dict[str, bytes] = {}
+        self._unsealed: dict[str, bytes] = {}  # files of no checkpoint yet, but for what the tail still has
+        self._put: set[str] = set()  # those of them that are written, and not known to be durable
         self._tiles: OrderedDict[str, list[bytes]] = OrderedDict()
         self._turning = asyncio.Lock()
         self._sealing = asyncio.Lock()
+        self._writing = asyncio.Lock()
+        self._spilling: asyncio.Task[None] | None = None
         check_key_name(signer.name)
 
     @property
@@ -100,11 +106,12 @@ class Log:
             if tail.size != first + place.width:
                 raise LedgerInvalid(f"record {tail.size} is missing", index=tail.size, path=place.path)
             if len(tail.filled) >= KEPT_TILES:
-                await self._store.write(list(tail.filled.items()))
+                await self._store.put(list(tail.filled.items()))
                 tail.filled = {}
         if tail.root() != root:
             raise LedgerInvalid(f"the {size} records are not those of the checkpoint: verify the log")
-        await self._store.write(tail.snapshot().files)
+        await self._store.put(tail.snapshot().files)
+        await self._store.settle()
         return tail
 
     async def _edge_file(self, place: Place) -> bytes:
@@ -131,7 +138,7 @@ class Log:
         longest = max(map(len, entries), default=0)
         if longest > self._store.max_entry:
             raise LedgerInvalid(f"a record of {longest} bytes: {self._store.max_entry} are allowed here")
-        if len(self._tail.filled) >= MAX_FILLED:
+        if len(self._tail.filled) + len(self._unsealed) >= MAX_FILLED:
             await self.seal()
         adding = asyncio.get_running_loop().create_task(self._add(entries), name=f"{self.origin}: append")
         adding.add_done_callback(_look_at)
@@ -143,7 +150,18 @@ class Log:
             if entries:
                 await self._store.append(first, entries)
                 self._tail.extend(entries)
-            return first
+        if len(self._tail.filled) >= SPILLED and (self._spilling is None or self._spilling.done()):
+            self._spilling = asyncio.get_running_loop().create_task(self._spill(), name=f"{self.origin}: tiles")
+        return first
+
+    async def _spill(self) -> None:
+        """Writes what is filled, so that little is left to be written at the next checkpoint."""
+        async with self._writing:
+            filled, self._tail.filled = self._tail.filled, {}
+            self._unsealed.update(filled)
+            with suppress(AgentBusError):  # the checkpoint writes it, then, or says why not
+                await self._store.put(list(filled.items()))
+                self._put.update(filled)
 
     async def seal(self) -> Note:
         """Writes tiles and a checkpoint of all records so far; returns its note. Nothing is written when nothing came.
@@ -160,17 +178,28 @@ class Log:
                 return self.note
             await self._store.turn_journal()
             snapshot = self._tail.snapshot()
-        self._being_written.update(snapshot.files)  # what was not written before, too
+        self._unsealed.update(snapshot.files)  # with what was not written before
         checkpoint = Checkpoint(self.origin, snapshot.size, snapshot.root)
         note = sign(checkpoint, self._signer)
         partial = {place.path for place in edge(snapshot.size)}
-        written = [(path, content) for path, content in self._being_written.items() if path in partial or _full(path)]
-        await self._store.write([*written, (CHECKPOINT, bytes(note))])
-        self.checkpoint, self.note, self._being_written = checkpoint, note, {}
+        async with self._writing:
+            await self._write(partial)
+            await self._store.write([(CHECKPOINT, bytes(note))])
+            self.checkpoint, self.note, self._unsealed, self._put = checkpoint, note, {}, set()
         await self._store.drop_journal(snapshot.size)
         await self._store.remove(sorted(self._edge - partial))
         self._edge = partial
         return note
+
+    async def _write(self, partial: Collection[str]) -> None:
+        """Makes durable what is under no checkpoint, but for partial tiles of the past."""
+        wanted = [(path, content) for path, content in self._unsealed.items() if path in partial or _full(path)]
+        try:
+            await self._store.put([file for file in wanted if file[0] not in self._put])
+            await self._store.settle()
+        except AgentBusError:
+            self._put = set()  # nobody knows which of them the disk has
+            raise
 
     # -- proving ---------------------------------------------------------------------------------------------------
 
@@ -201,7 +230,7 @@ class Log:
         path = Place(level, number).path
         known = self._tiles.get(path)
         if known is None:
-            content = self._tail.filled.get(path) or self._being_written.get(path) or await self._store.read(path)
+            content = self._tail.filled.get(path) or self._unsealed.get(path) or await self._store.read(path)
             if content is None:
                 raise LedgerInvalid(f"{path} is missing: verify the log", path=path)
             known = self._tiles[path] = hashes_in(content)

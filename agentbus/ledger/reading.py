@@ -9,10 +9,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from ..errors import LedgerInvalid
+from .contents import content_of
 from .merkle import HASH_BYTES, Range, consistency_ranges, inclusion_ranges, range_hash, root_of
 from .tiles import BUNDLE, HEIGHT, WIDTH, Place, hashes_in, split_bundle, tile_of
 
 KEPT_TILES = 64
+KEPT_NODES = 8192
+"""Hashes above full tiles of level 0, which proofs of a million records share."""
 ATTEMPTS = 3
 """Of finding a file that whoever writes the log replaces by a wider one meanwhile."""
 
@@ -46,6 +49,7 @@ class Reader:
         self.folder = folder
         self.size = size
         self._tile = lru_cache(KEPT_TILES)(self.tile)
+        self._shared = lru_cache(KEPT_NODES)(self._fold)
 
     def place(self, level: int, number: int) -> Place:
         """The tile or bundle of a number, as wide as `size` makes it."""
@@ -60,7 +64,7 @@ class Reader:
         for _ in range(ATTEMPTS):
             for candidate in self._candidates(place):
                 try:
-                    return candidate, (self.folder / candidate.path).read_bytes()
+                    return candidate, content_of(self.folder / candidate.path)
                 except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                     continue
                 except OSError as error:
@@ -138,5 +142,8 @@ class Reader:
         return [range_hash(begin, end, self._node) for begin, end in ranges]
 
     def _node(self, level: int, index: int) -> bytes:
+        return self._fold(level, index) if level < HEIGHT else self._shared(level, index)
+
+    def _fold(self, level: int, index: int) -> bytes:
         tile_level, number, part = tile_of(level, index)
         return root_of(self._tile(tile_level, number)[part])

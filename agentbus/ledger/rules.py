@@ -59,13 +59,24 @@ class Rule:
         )
 
 
+WIRE = "agentbus.wire.v1."
+AGREEMENTS = ("Demand", "Offer", "Acceptance", "Escrowed", "Usage", "Approval", "Contest", "Ruling")
+"""What buyers, providers and arbiters tell one another, a message each: see `agentbus.market.agreements`."""
+_HEARD = frozenset({Kind.RECEIVED})
+_TOLD = frozenset({Kind.SENT})
+
 DEFAULT = (
     Rule(type=DECISION, keep=Keep.WHOLE),
-    Rule(type="agentbus.wire.v1.*", kinds=frozenset({Kind.DECIDED}), keep=Keep.WHOLE),
-    Rule(type="agentbus.wire.v1.*", keep=Keep.NOTHING),
+    Rule(type=f"{WIRE}EscrowReply", kinds=_TOLD, keep=Keep.WHOLE),  # with its request, and who made it
+    *(Rule(type=WIRE + name, kinds=_TOLD | _HEARD, keep=Keep.WHOLE) for name in AGREEMENTS),
+    Rule(type=f"{WIRE}AnswerRequest", kinds=_HEARD, keep=Keep.WHOLE),  # a person's, signed; those that don't count, too
+    Rule(type=f"{WIRE}ApprovalDecided", kinds=_TOLD, keep=Keep.WHOLE),
+    Rule(type=f"{WIRE}*", kinds=frozenset({Kind.DECIDED}), keep=Keep.WHOLE),
+    Rule(type=f"{WIRE}*", keep=Keep.NOTHING),
     Rule(keep=Keep.DIGEST),
 )
-"""Decisions whole; of the rooms' own talk nothing else; of all others' messages the digest."""
+"""Whole: what was decided, by jobs' bidders, healers and people; what was agreed on, and what the escrow ledger did. Of
+the rooms' own talk nothing else; of all others' messages the digest."""
 
 
 class Rules:

@@ -95,6 +95,8 @@ class Ledger(Agent):
         self._hear = hear
         self._intake = Intake(rules or Rules(), room=self.config.queue, whole=self.config.whole, clock=clock)
         self._writer: asyncio.Task[None] | None = None
+        self._asker: asyncio.Task[None] | None = None
+        self._sealed = asyncio.Event()
         self._ends: list[Callable[[], None]] = []
         self._name = ""
         self._told_lost = 0
@@ -221,11 +223,11 @@ class Ledger(Agent):
         self.witnessed = None if content is None else Note.parse(content)
         if self._hear:
             self._ends = [ctx.hear_decisions(self._intake.take_decision), ctx.hear_sent(self._hear_sent)]
-        self._writer = asyncio.get_running_loop().create_task(self._write(ctx), name=f"{ctx.me}: write")
-        if len(self._witnesses) < WITNESSES:
-            ctx.log.warning(
-                "fewer than two witnesses: who has them all can rewrite the log", witnesses=len(self._witnesses)
-            )
+        loop = asyncio.get_running_loop()
+        self._writer = loop.create_task(self._write(ctx), name=f"{ctx.me}: write")
+        self._asker = loop.create_task(self._ask_witnesses(ctx), name=f"{ctx.me}: witnesses")
+        if (count := len(self._witnesses)) < WITNESSES:
+            ctx.log.warning("fewer than two witnesses: who has them all can rewrite the log", witnesses=count)
         ctx.log.info("log opened", origin=self.log.origin, records=self.log.size)
 
     @on_stop
@@ -234,14 +236,17 @@ class Ledger(Agent):
         for end in self._ends:
             end()
         self._intake.arrived.set()
-        if self._writer is not None:
+        if self._writer is not None and self._asker is not None:
+            self._asker.cancel()
+            await asyncio.wait({self._asker})
             _, late = await asyncio.wait({self._writer}, timeout=STOP_S)
             for task in late:
                 task.cancel()
                 ctx.log.error("records were not written when the node ended", records=self.waiting)
         self._intake.shut = self._intake.shut or Closed("the ledger has ended: nothing is logged any more")
         try:
-            await self._checkpoint(ctx)
+            await self.log.seal()
+            await self._cosign(ctx)
         except AgentBusError as error:
             ctx.log.error("no last checkpoint", error=str(error))
         await self._store.close()
@@ -329,13 +334,24 @@ class Ledger(Agent):
     @every(CHECKPOINT_S)
     async def _seal(self, ctx: Context) -> None:
         try:
-            await self._checkpoint(ctx)
+            await self.log.seal()
         except AgentBusError as error:
             ctx.log.error("no checkpoint", error=str(error))
+        self._sealed.set()
 
-    async def _checkpoint(self, ctx: Context) -> None:
-        note = await self.log.seal()
-        if not self._witnesses or (self.witnessed is not None and self.witnessed.text == note.text):
+    async def _ask_witnesses(self, ctx: Context) -> None:
+        """Has the newest checkpoint cosigned, each if witnesses are quick: checkpoints wait for none of them."""
+        while True:
+            await self._sealed.wait()
+            self._sealed.clear()
+            try:
+                await self._cosign(ctx)
+            except Exception as error:  # the next is cosigned
+                ctx.log.error("a checkpoint was not cosigned", error=repr(error))
+
+    async def _cosign(self, ctx: Context) -> None:
+        note = self.log.note
+        if note is None or not self._witnesses or (self.witnessed is not None and self.witnessed.text == note.text):
             return
         answers = await asyncio.gather(*(self._ask(name, note, ctx) for name in self._witnesses))
         lines = [line for line in answers if line is not None]

@@ -44,7 +44,8 @@ class Files(Protocol):
         ...
 
     async def write(self, files: Sequence[File]) -> None:
-        """Puts files, in this order or all at once, in place of what lies there. Raises `StorageFailed`."""
+        """Puts files, one after the other, in place of what lies there; each is durable before the next. Raises
+        `StorageFailed`."""
         ...
 
 
@@ -60,6 +61,14 @@ class Store(Files, Protocol):
 
     @property
     def torn(self) -> int: ...
+
+    async def put(self, files: Sequence[File]) -> None:
+        """Puts files in place of what lies there, durable when `settle` has returned. Raises `StorageFailed`."""
+        ...
+
+    async def settle(self) -> None:
+        """Returns when all that was put is durable. Raises `StorageFailed`: put all of it again."""
+        ...
 
     async def remove(self, paths: Iterable[str]) -> None:
         """Takes files away; what is not there is no matter."""
@@ -137,6 +146,13 @@ class InBucket:
         """See `Files`."""
         for path, content in files:
             await self._bucket.put(self._under + path, content)
+
+    async def put(self, files: Sequence[File]) -> None:
+        """See `Store`."""
+        await self.write(files)
+
+    async def settle(self) -> None:
+        """See `Store`: each was durable when it was put."""
 
     async def remove(self, paths: Iterable[str]) -> None:
         """See `Store`."""

@@ -21,6 +21,7 @@ def encode_enrolment(enrolment: Enrolment) -> bytes:
         realm=enrolment.realm,
         node=enrolment.node,
         names=enrolment.names,
+        jobs=enrolment.jobs,
         role=enrolment.role,
         issued_s=enrolment.issued_s,
         expires_s=enrolment.expires_s,
@@ -42,6 +43,7 @@ def decode_enrolment(body: bytes) -> Enrolment:
         names = tuple(message.names)
         for name in names:
             check_name(name.removesuffix("*") or "x", "agent")
+        jobs = tuple(check_name(job, "job") for job in message.jobs)
     except (DecodeError, SubjectError) as error:
         raise Unauthorized(f"not an enrolment: {error}") from None
     if len(message.key) != KEY_BYTES or len(message.issuer) != KEY_BYTES or len(names) > MAX_NAMES:
@@ -53,6 +55,7 @@ def decode_enrolment(body: bytes) -> Enrolment:
         realm=realm,
         node=node,
         names=names,
+        jobs=jobs,
         role=role,
         issued_s=message.issued_s,
         expires_s=message.expires_s,

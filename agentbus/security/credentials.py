@@ -19,12 +19,27 @@ from typing import Any, Self
 from ..errors import ConfigurationError, SubjectError, Unauthorized
 from ..subjects import check_name
 from .codec import decode_enrolment
-from .enrolling import Issuers
+from .enrolling import FormerIssuers, Issuers
 from .keys import SIGNATURE_BYTES, KeyPair, Kind, key_of, read_private
 from .model import Enrolment
 
 FORM = 1
 """Of the files written here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormerIssuer:
+    """A role's signing key that issues no more, and whose enrolments have been given up.
+
+    Attributes:
+        key: its public NKEY, of an account.
+        role: which it issued.
+        until_s: seconds since 1970; durable frames that were signed before are still believed.
+    """
+
+    key: str
+    role: str
+    until_s: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +54,9 @@ class RealmFile:
         urls: of its servers, ``tls://host:port``.
         ca: its certificate authority, PEM; empty: the system's.
         tls_first: its servers expect TLS before they say anything.
+        issued_s: when the operator signed the account that this follows from, seconds since 1970. What is older is not
+            taken any more.
+        former: signing keys of before, for what is durable.
 
     Raises:
         ConfigurationError: a key or a name that is none.
@@ -52,11 +70,14 @@ class RealmFile:
     urls: Sequence[str]
     ca: str = field(default="", repr=False)
     tls_first: bool = True
+    issued_s: int = 0
+    former: Sequence[FormerIssuer] = ()
 
     def __post_init__(self) -> None:
         check_name(self.realm, "realm")
         key_of(self.operator, Kind.OPERATOR)
-        for public in (self.account, self.system_account, *(key for keys in self.roles.values() for key in keys)):
+        signing = [key for keys in self.roles.values() for key in keys] + [former.key for former in self.former]
+        for public in (self.account, self.system_account, *signing):
             key_of(public, Kind.ACCOUNT)
         for role in self.roles:
             check_name(role, "role")
@@ -69,6 +90,11 @@ class RealmFile:
     def keys_of(self, role: str) -> tuple[bytes, ...]:
         """The keys that issue a role, the present one first, 32 bytes each; none for a role that is not there."""
         return tuple(key_of(public, Kind.ACCOUNT) for public in self.roles.get(role, ()))
+
+    @property
+    def former_issuers(self) -> FormerIssuers:
+        """Whom durable frames are believed by that were signed before a time."""
+        return {key_of(former.key, Kind.ACCOUNT): (former.role, former.until_s) for former in self.former}
 
     @property
     def url(self) -> str:
@@ -86,6 +112,8 @@ class RealmFile:
             "urls": list(self.urls),
             "ca": self.ca,
             "tls_first": self.tls_first,
+            "issued_s": self.issued_s,
+            "former": [[former.key, former.role, former.until_s] for former in self.former],
         }
 
     @classmethod
@@ -101,9 +129,16 @@ class RealmFile:
                 urls=tuple(map(str, told["urls"])),
                 ca=str(told.get("ca", "")),
                 tls_first=bool(told.get("tls_first", True)),
+                issued_s=int(told.get("issued_s", 0)),
+                former=former_of(told.get("former", ())),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ConfigurationError(f"not a realm: {type(error).__name__}: {error}") from None
+
+
+def former_of(told: Any) -> tuple[FormerIssuer, ...]:
+    """Former issuers as JSON tells of them. Raises `TypeError`, `ValueError`."""
+    return tuple(FormerIssuer(key=str(key), role=str(role), until_s=int(until)) for key, role, until in told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

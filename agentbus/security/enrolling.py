@@ -21,6 +21,11 @@ Issuers = Mapping[bytes, str]
 """The realm's issuers: public key, 32 bytes, to the role that it issues."""
 
 
+FormerIssuers = Mapping[bytes, tuple[str, int]]
+"""Issuers that were replaced: public key to the role, and the time (seconds since 1970) up to which durable frames were
+signed under what it has issued."""
+
+
 def signed_enrolment(enrolment: Enrolment, issuer: KeyPair) -> bytes:
     """The signed enrolment. Raises `Unauthorized` when the issuer is not the one that it names."""
     if issuer.key != enrolment.issuer:

@@ -10,23 +10,26 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 
 from ..errors import AgentBusError, ConfigurationError, StorageFailed, SubjectError, Unauthorized
 from ..limits import FORGED, INVALID, Watcher
 from ..subjects import check_name
 from ..transport import Job, Opened, Transport
 from .claims import Claim
-from .enrolling import SKEW_S, Issuers, verified_enrolment
+from .enrolling import SKEW_S, FormerIssuers, Issuers, verified_enrolment
 from .keys import SIGNATURE_BYTES, KeyPair, verified
 from .model import Enrolment
 from .positions import ClaimedJob, Delivery, Positions, stream_name
 from .replay import CAPACITY, Replays
-from .signing import OVERHEAD, Header, parsed, signable, unsigned
+from .signing import OVERHEAD, Header, packed, parsed, signable
 
 KNOWN = 4096
 """Enrolments that are remembered as verified."""
 STREAMS = 65536
 """Streams whose next number is remembered; one that was forgotten begins above all numbers that were."""
+SHORT = 128
+"""Characters of a subject that is kept as it is; of a longer one its hash is kept, so that they take little memory."""
 MICRO = 1_000_000
 
 
@@ -68,10 +71,11 @@ class GuardCounters:
 class _Known:
     """An enrolment that was verified, and what follows from it."""
 
-    __slots__ = ("enrolment", "inbox", "names")
+    __slots__ = ("enrolment", "inbox", "names", "until_us")
 
-    def __init__(self, enrolment: Enrolment) -> None:
+    def __init__(self, enrolment: Enrolment, until_us: int | None = None) -> None:
         self.enrolment = enrolment
+        self.until_us = until_us  # its issuer was replaced then
         self.inbox = f"{enrolment.realm}.in.{enrolment.node}."
         self.names: set[str] = set()
 
@@ -91,6 +95,8 @@ class _Known:
     def holds_at(self, when_us: int) -> bool:
         """Whether it is valid then."""
         enrolment = self.enrolment
+        if self.until_us is not None and when_us >= self.until_us:
+            return False
         return enrolment.issued_s - SKEW_S <= when_us / MICRO < enrolment.expires_s
 
 
@@ -102,6 +108,7 @@ class Guard:
         enrolment: what says whom the node may speak as, signed (`signed_enrolment`).
         issuers: whom the realm knows: public key to the role that it issues.
         realm: the realm's name.
+        former: issuers that were replaced: durable frames that were signed before are let in.
         window_s: seconds for which a live frame is good.
         skew_s: seconds by which clocks may differ.
         durable_s: seconds for which a durable frame is good: longer than the realm's log keeps one.
@@ -125,6 +132,7 @@ class Guard:
         issuers: Issuers,
         realm: str,
         *,
+        former: FormerIssuers | None = None,
         window_s: float = 30.0,
         skew_s: float = 2.0,
         durable_s: float = 30 * 86400.0,
@@ -138,6 +146,7 @@ class Guard:
         self.counters = GuardCounters()
         self.watcher: Watcher | None = None
         self._issuers = dict(issuers)
+        self._former = dict(former or {})
         self._realm = realm
         self._window_us = int(window_s * MICRO)
         self._skew_us = int(skew_s * MICRO)
@@ -151,15 +160,23 @@ class Guard:
         self._begun = 0
         self._restart(0)
 
-    def renew(self, enrolment: bytes, pair: KeyPair | None = None, issuers: Issuers | None = None) -> None:
-        """Another enrolment from now on, with another key and other issuers if they are given. Frames under the old one
-        are let in for as long as it is valid. Raises `Unauthorized` when it is not for this node."""
+    def renew(
+        self,
+        enrolment: bytes,
+        pair: KeyPair | None = None,
+        issuers: Issuers | None = None,
+        former: FormerIssuers | None = None,
+    ) -> None:
+        """Another enrolment from now on, with another key, other issuers and former ones if they are given. Frames
+        under the old one are let in for as long as it is valid. Raises `Unauthorized` when it is not for this node."""
         known_issuers = self._issuers if issuers is None else dict(issuers)
         pair, enrolment, own = self._believed(pair or self._pair, enrolment, known_issuers)
         if own.enrolment.node != self._own.enrolment.node:
             raise Unauthorized(f"the enrolment is for node {own.enrolment.node!r}, not {self._own.enrolment.node!r}")
         self._pair, self._enrolment, self._own = pair, enrolment, own
         self._issuers = known_issuers
+        if former is not None:
+            self._former = dict(former)
         for signed, known in list(self._known.items()):
             if known_issuers.get(known.enrolment.issuer) != known.enrolment.role:
                 del self._known[signed]  # whoever issued it is believed no more
@@ -192,7 +209,7 @@ class Guard:
         self._restart(boot_us)
         age_s = (self._durable_us + 2 * self._skew_us) / MICRO + 3600.0
         writer = f"{node}:{boot_us:x}:{self._begun}"
-        self._positions = Positions(transport, realm, age_s=age_s, writer=writer, replicas=self._replicas)
+        self._positions = Positions(transport, realm, node=node, age_s=age_s, writer=writer, replicas=self._replicas)
 
     def end(self) -> None:
         """The node has ended; a second call does nothing."""
@@ -208,7 +225,10 @@ class Guard:
                 f"node {own.enrolment.node!r} may not speak as {name!r}: it is enrolled for {names}; enroll it for more"
             )
         if not own.holds_at(self._now_us()):
-            raise Unauthorized(f"node {own.enrolment.node!r}: its own enrolment has expired, or is not valid yet")
+            raise Unauthorized(
+                f"node {own.enrolment.node!r}: its own enrolment has expired, or is not valid yet: "
+                "agentbus identity enroll it again"
+            )
 
     def _restart(self, boot_us: int) -> None:
         self._begun += 1
@@ -233,9 +253,9 @@ class Guard:
         number, begins = self._next(source, epoch, subject)
         expires_us = issued_us + (self._durable_us if durable else self._window_us)
         header = Header(source, epoch, number, issued_us, expires_us, durable, begins, self._enrolment)
-        rest = unsigned(header, body)
+        head = packed(header)
         self.counters.sealed += 1
-        return self._pair.sign(signable(subject, reply, rest)) + rest
+        return b"".join((self._pair.sign(signable(subject, reply, head, body)), head, body))
 
     def _next(self, source: str, epoch: int, subject: str) -> tuple[int, bool]:
         """The number of the next frame of a stream, and whether it is counted anew."""
@@ -265,12 +285,16 @@ class Guard:
         self._in_time(header)
         known = self._speaker(header)
         enrolment = known.enrolment
-        rest = memoryview(sealed)[SIGNATURE_BYTES:]
         watcher = self.watcher
         if watcher is not None and watcher.ignores(enrolment.key):
             counters.ignored += 1
             raise Unauthorized(f"a frame in the name of {header.source!r}: its key is graylisted")
-        if not verified(enrolment.key, signable(subject, reply, rest), sealed[:SIGNATURE_BYTES]):
+        try:
+            signed = signable(subject, reply, sealed[SIGNATURE_BYTES:start], memoryview(sealed)[start:])
+        except Unauthorized:
+            counters.forged += 1
+            raise
+        if not verified(enrolment.key, signed, sealed[:SIGNATURE_BYTES]):
             counters.forged += 1
             if watcher is not None:
                 watcher.saw(enrolment.key, FORGED)
@@ -285,7 +309,8 @@ class Guard:
         if durable:
             skipped, late = 0, False
         else:
-            stream = (ear, header.epoch, header.source, subject)
+            topic = subject if len(subject) <= SHORT else sha256(subject.encode()).hexdigest()
+            stream = (ear, header.epoch, header.source, topic)
             heard = self._replays.judge(enrolment.key, stream, header.number, header.issued_us, begins=header.begins)
             if heard.refusal:
                 counters.replayed += 1
@@ -316,11 +341,13 @@ class Guard:
         known = self._known.get(header.enrolment)
         try:
             if known is None:
-                known = _Known(verified_enrolment(header.enrolment, self._issuers, self._realm, when_us / MICRO))
+                known = self._verified(header, when_us)
                 if len(self._known) >= KNOWN:
                     self._known.popitem(last=False)
                 self._known[header.enrolment] = known
             node = known.enrolment.node
+            if known.until_us is not None and not header.durable:
+                raise Unauthorized(f"node {node!r}: its enrolment is by an issuer that was replaced")
             if not known.holds_at(when_us):
                 raise Unauthorized(f"node {node!r}: its enrolment has expired: let it renew it")
             if not known.speaks_as(header.source):
@@ -329,6 +356,16 @@ class Guard:
             self.counters.strangers += 1
             raise
         return known
+
+    def _verified(self, header: Header, when_us: int) -> _Known:
+        """The enrolment, believed. Raises `Unauthorized`."""
+        issuers: Issuers = self._issuers
+        if header.durable and self._former:
+            before = {key: role for key, (role, until_s) in self._former.items() if when_us < until_s * MICRO}
+            issuers = {**before, **issuers}
+        enrolment = verified_enrolment(header.enrolment, issuers, self._realm, when_us / MICRO)
+        replaced = enrolment.issuer not in self._issuers
+        return _Known(enrolment, self._former[enrolment.issuer][1] * MICRO if replaced else None)
 
     # -- durable frames --------------------------------------------------------------------------------------------
 

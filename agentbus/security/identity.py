@@ -22,6 +22,7 @@ from ..transports.nats import Endpoint, NatsTransport
 from .credentials import Credentials
 from .electorate import Electorate
 from .electorate.following import Following
+from .enrolling import Issuers
 from .guard import Guard
 from .renewing import Renewal, RenewalConfig
 from .trust import trusting
@@ -40,6 +41,7 @@ class Identity:
         path: where they are kept, also when they are renewed; None: nowhere.
         renewal: how they are renewed; None: they are not.
         clock: seconds since 1970.
+        wire: makes the transport, of `NatsTransport`'s arguments: a subclass, say, that tells more of the link.
 
     Attributes:
         credentials: the newest.
@@ -55,10 +57,17 @@ class Identity:
         path: Path | None = None,
         renewal: RenewalConfig | None = None,
         clock: Callable[[], float] = time.time,
+        wire: Callable[..., NatsTransport] = NatsTransport,
     ) -> None:
         self.credentials = credentials
+        realm = credentials.realm
         self.guard = Guard(
-            credentials.pair, credentials.enrolment, credentials.realm.issuers, credentials.realm.realm, clock=clock
+            credentials.pair,
+            credentials.enrolment,
+            realm.issuers,
+            realm.realm,
+            former=realm.former_issuers,
+            clock=clock,
         )
         self.electorate = Electorate(self.realm, lambda: self.credentials.realm.keys_of("enroller"))
         self._following = Following(self.electorate, self.realm, self.node)
@@ -66,19 +75,26 @@ class Identity:
         self.renewals = 0
         self._path = path
         self._clock = clock
+        self._wire = wire
         self._transport: NatsTransport | None = None
         self._renewal = Renewal(self, renewal, clock) if renewal is not None else None
 
     @classmethod
     def load(
-        cls, path: Path | str, *, renewal: RenewalConfig | None = None, clock: Callable[[], float] = time.time
+        cls,
+        path: Path | str,
+        *,
+        renewal: RenewalConfig | None = None,
+        clock: Callable[[], float] = time.time,
+        wire: Callable[..., NatsTransport] = NatsTransport,
     ) -> Self:
         """From a file that `agentbus identity enroll` made; it is written anew at each renewal.
 
         Raises:
             ConfigurationError: there is none, it can be read by others, or it holds no enrolled identity.
         """
-        return cls(Credentials.load(path), path=Path(path), renewal=renewal or RenewalConfig(), clock=clock)
+        held = Credentials.load(path)
+        return cls(held, path=Path(path), renewal=renewal or RenewalConfig(), clock=clock, wire=wire)
 
     @property
     def node(self) -> str:
@@ -90,6 +106,10 @@ class Identity:
         """The realm it is enrolled in."""
         return self.credentials.realm.realm
 
+    def issuers(self) -> Issuers:
+        """Whom its realm believes now, for who has to know it later, too: ``Approvals(issuers=identity.issuers)``."""
+        return self.credentials.realm.issuers
+
     def connection(self, url: str | None = None) -> NatsTransport:
         """A transport that connects as this identity. Raises `ConfigurationError`: the URL is not one of NATS.
 
@@ -97,7 +117,7 @@ class Identity:
             url: in place of the realm's own.
         """
         role = self.credentials.enrolled.role
-        self._transport = NatsTransport(
+        self._transport = self._wire(
             url or self.credentials.realm.url,
             name=self.node,
             tls=trusting(self.credentials.realm),
@@ -119,7 +139,8 @@ class Identity:
             raise ConfigurationError(f"what was issued is not for node {self.node!r} of realm {self.realm!r}")
         self.credentials = credentials
         self._following.take(credentials.epoch_set)
-        self.guard.renew(credentials.enrolment, credentials.pair, credentials.realm.issuers)
+        realm = credentials.realm
+        self.guard.renew(credentials.enrolment, credentials.pair, realm.issuers, realm.former_issuers)
         self.renewals += 1
         if self._path is not None:
             replace(credentials, epoch_set=self.electorate.signed).save(self._path)

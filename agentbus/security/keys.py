@@ -21,11 +21,13 @@ from typing import NoReturn, Self
 import nkeys
 from nacl.bindings import (
     crypto_scalarmult,
+    crypto_sign,
     crypto_sign_ed25519_pk_to_curve25519,
     crypto_sign_ed25519_sk_to_curve25519,
+    crypto_sign_open,
 )
 from nacl.exceptions import BadSignatureError, CryptoError
-from nacl.signing import SigningKey, VerifyKey
+from nacl.signing import SigningKey
 
 from ..errors import ConfigurationError, Unauthorized
 
@@ -63,12 +65,13 @@ class KeyPair:
         public: the same as an NKEY, 56 characters.
     """
 
-    __slots__ = ("_signing", "key", "kind", "public")
+    __slots__ = ("_secret", "key", "kind", "public")
 
     def __init__(self, seed: bytes, kind: Kind = Kind.USER) -> None:
-        self._signing = SigningKey(seed)
+        signing = SigningKey(seed)
         self.kind = kind
-        self.key = bytes(self._signing.verify_key)
+        self.key = bytes(signing.verify_key)
+        self._secret = bytes(signing) + self.key  # as libsodium wants it
         self.public = public_nkey(self.key, kind)
 
     @classmethod
@@ -130,20 +133,20 @@ class KeyPair:
 
     def sign(self, message: bytes) -> bytes:
         """The Ed25519 signature, 64 bytes."""
-        return self._signing.sign(message).signature
+        return crypto_sign(message, self._secret)[:SIGNATURE_BYTES]
 
     def shared_with(self, key: bytes) -> bytes:
         """The X25519 secret that this key pair and another share, 32 bytes: both halves are converted from Ed25519, as
         libsodium does it. Raises `Unauthorized` when the other key is none."""
         try:
             theirs = _x25519(key)
-            return crypto_scalarmult(crypto_sign_ed25519_sk_to_curve25519(bytes(self._signing) + self.key), theirs)
+            return crypto_scalarmult(crypto_sign_ed25519_sk_to_curve25519(self._secret), theirs)
         except (CryptoError, TypeError, ValueError):
             raise Unauthorized(f"{key[:KEY_BYTES].hex()} is no Ed25519 public key that can be sealed to") from None
 
     def reveal_seed(self) -> str:
         """The secret, as an NKEY seed."""
-        return nkeys.encode_seed(bytes(self._signing), self.kind.prefix).decode()
+        return nkeys.encode_seed(self._secret[:SEED_BYTES], self.kind.prefix).decode()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, KeyPair) and self.public == other.public
@@ -200,8 +203,10 @@ def _checksum(body: bytes) -> bytes:
 
 def verified(key: bytes, message: bytes, signature: bytes) -> bool:
     """Whether the signature is that key's, over that message."""
+    if len(key) != KEY_BYTES or len(signature) != SIGNATURE_BYTES:
+        return False  # libsodium reads as many bytes as there should be
     try:
-        VerifyKey(key).verify(message, signature)
-    except (BadSignatureError, ValueError, TypeError):
+        crypto_sign_open(signature + message, key)
+    except BadSignatureError:
         return False
     return True

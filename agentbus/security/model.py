@@ -13,6 +13,7 @@ class Enrolment:
         key: the node's Ed25519 public key, 32 bytes.
         realm, node: the node's.
         names: the agents that it may host: names, or beginnings of names that end in ``*``.
+        jobs: the sharding jobs that it may work on.
         role: what it is enrolled as.
         issued_s, expires_s: seconds since 1970.
         issuer: the Ed25519 public key of the role's issuer, 32 bytes.
@@ -26,6 +27,7 @@ class Enrolment:
     issued_s: int
     expires_s: int
     issuer: bytes
+    jobs: tuple[str, ...] = ()
 
     def hosts(self, name: str) -> bool:
         """Whether it may speak in that name: its own, or one of its agents'."""

@@ -1,13 +1,18 @@
 """Claims, kept: in a small stream of the realm's, by compare and set, so that all nodes of a durable consumer, and
 their later lives, judge by the same.
 
+Each node writes what it has taken under its own name, ``{realm}.seen.{node}.{consumer}.{stream}``, and reads what all
+have written of the consumer's stream. A write is stored only if nothing of any of them has come since that was read
+(`among` of `Transport.store`), so of two nodes that claim one frame at two places one does.
+
 Deliveries of one consumer are judged in the order in which they came, those that have come meanwhile together: one
 write for each of their streams. They are handed on when it has been acknowledged, so what was handled has always been
 claimed. Completions are written with the next claim, or after a while: one that is lost leaves a claim open, which
 lets a redelivery pass, and no copy.
 
-Whoever may write to the stream can make durable events pass again, or block them: its subjects, ``{realm}.seen.>``, are
-for the nodes that consume.
+A node's word counts for itself: that it has taken or completed a frame. A lie withholds frames from the consumer, and
+lets none pass again. Where a broker does not hold nodes to their names, whoever may write to the stream can do that,
+too.
 """
 
 from __future__ import annotations
@@ -20,8 +25,8 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from ..errors import AgentBusError, Conflict, StorageFailed
-from ..transport import Headers, Job, StreamLimits, StreamSpec, Transport
-from .claims import Claim, Claims
+from ..transport import Headers, Job, StoredMessage, StreamLimits, StreamSpec, Transport
+from .claims import Claim, Claims, Shared
 
 BATCH = 1024
 """Deliveries that are judged together."""
@@ -45,13 +50,16 @@ class Delivery(NamedTuple):
 
 
 class _Kept:
-    """What is known of one stream: its claims, at which revision, and completions that are not written yet."""
+    """What is known of one stream: what this node has kept, what the others have, up to which revision; what came of
+    that; and completions that are not written yet."""
 
-    __slots__ = ("claims", "completed", "revision")
+    __slots__ = ("claims", "completed", "others", "own", "revision")
 
     def __init__(self) -> None:
-        self.claims: Claims | None = None
+        self.own = b""
+        self.others: dict[str, Claims] = {}
         self.revision = 0
+        self.claims: Shared | None = None
         self.completed: list[tuple[int, int]] = []
 
 
@@ -89,6 +97,7 @@ class Positions:
     Args:
         transport: the wire.
         realm: the realm's name.
+        node: the node's, under which it writes.
         age_s: seconds after which what was not written again is dropped.
         writer: a name that nobody else writes under.
         replicas: copies in a cluster.
@@ -96,11 +105,20 @@ class Positions:
     """
 
     def __init__(
-        self, transport: Transport, realm: str, *, age_s: float, writer: str, replicas: int, timeout_s: float = 5.0
+        self,
+        transport: Transport,
+        realm: str,
+        *,
+        node: str,
+        age_s: float,
+        writer: str,
+        replicas: int,
+        timeout_s: float = 5.0,
     ) -> None:
         self._transport = transport
         self._stream = f"agentbus_{realm}_seen"
         self._prefix = f"{realm}.seen"
+        self._node = node
         self._limits = StreamLimits(max_bytes=MAX_BYTES, max_age_s=age_s, replicas=replicas)
         self._writer = writer
         self._timeout_s = timeout_s
@@ -177,36 +195,66 @@ class Positions:
             await self._ensure()
             for _ in range(ATTEMPTS):
                 try:
-                    return await self._attempt(f"{self._prefix}.{consumer}.{stream}", kept, deliveries)
+                    return await self._attempt(f"{consumer}.{stream}", kept, deliveries)
                 except Conflict:
                     continue  # another has written: look again
             return StorageFailed(f"{consumer}: others always wrote first")
         except AgentBusError as failure:
             return failure
 
-    async def _attempt(self, subject: str, kept: _Kept, deliveries: list[Delivery]) -> list[Claim]:
+    async def _attempt(self, name: str, kept: _Kept, deliveries: list[Delivery]) -> list[Claim]:
         claims, kept.claims = kept.claims, None  # until a write is acknowledged, nobody knows what is kept
         if claims is None:
-            message = await self._transport.last(self._stream, subject, timeout_s=self._timeout_s)
-            claims = Claims.from_bytes(message.body if message else b"")
-            kept.revision = message.sequence if message else 0
+            await self._read(name, kept)
+            claims = Shared(Claims.from_bytes(kept.own), kept.others.values())
         completed = kept.completed[:]
         for number, place in completed:
-            claims.complete(number, place)
+            claims.own.complete(number, place)
         found = [claims.claim(delivery.number, delivery.job.sequence) for delivery in deliveries]
-        if Claim.FIRST in found or (completed and not deliveries):
+        if claims.changed or (completed and not deliveries):
             self._writes += 1
             stored = await self._transport.store(
-                subject,
-                claims.to_bytes(),
+                f"{self._prefix}.{self._node}.{name}",
+                body := claims.own.to_bytes(),
                 message_id=f"seen:{self._writer}:{self._writes}",
                 expected=kept.revision,
+                among=f"{self._prefix}.*.{name}",
                 timeout_s=self._timeout_s,
             )
-            kept.revision = stored.sequence
+            kept.own, kept.revision = body, stored.sequence
+            claims.changed = False
             del kept.completed[: len(completed)]
         kept.claims = claims
         return found
+
+    async def _read(self, name: str, kept: _Kept) -> None:
+        """What all nodes have written of a stream; where something was known, the next that one of them has. There may
+        be more: then a claim is refused, and what comes after that is read."""
+        pattern = f"{self._prefix}.*.{name}"
+        if kept.revision:
+            message = await self._transport.after(self._stream, pattern, kept.revision, timeout_s=self._timeout_s)
+            if message is not None:
+                self._take(message, kept)
+                return
+        kept.own, kept.others, kept.revision = b"", {}, 0  # what was known last may have been dropped
+        newest = await self._transport.last(self._stream, pattern, timeout_s=self._timeout_s)
+        while newest is not None and kept.revision < newest.sequence:
+            message = await self._transport.after(self._stream, pattern, kept.revision, timeout_s=self._timeout_s)
+            if message is None:
+                break
+            self._take(message, kept)
+
+    def _take(self, message: StoredMessage, kept: _Kept) -> None:
+        node = message.subject.removeprefix(f"{self._prefix}.").partition(".")[0]
+        try:
+            claims = Claims.from_bytes(message.body)
+        except StorageFailed as error:
+            raise StorageFailed(f"{message.subject}: {error}") from None
+        kept.revision = message.sequence
+        if node == self._node:
+            kept.own = message.body
+        else:
+            kept.others[node] = claims
 
     async def _ensure(self) -> None:
         if self._made:

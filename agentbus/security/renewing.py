@@ -10,7 +10,7 @@ import asyncio
 import os
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Protocol
 
@@ -23,6 +23,7 @@ from .credentials import Credentials
 from .enroller.codec import (
     EnrolmentGrant,
     application_of,
+    check_grant,
     decode_grant,
     decode_puzzle,
     encode_proofs,
@@ -33,7 +34,7 @@ from .enroller.deciding import TOKEN
 from .enroller.model import NEWCOMER, NONCE_BYTES, RENEWAL, Proofs, Wish
 from .enrolling import verified_enrolment
 from .keys import KeyPair
-from .realm.claims import decode, signing_keys
+from .realm.claims import decode, former_issuers, signing_keys
 from .realm.issuing import Wanted
 
 MAX_BITS = 24
@@ -136,10 +137,11 @@ async def join(
         at_s = now_s + monotonic() - began_s
         wish = _wish(wanted, realm, at_s, valid_s)
         proofs = showing.proofs(application_of(encode_wish(wish)), solution)
-        grant = await speaker.request(encode_request(wish, pair, NEWCOMER, encode_proofs(proofs)), EnrolmentGrant)
+        request = encode_request(wish, pair, NEWCOMER, encode_proofs(proofs))
+        grant = await speaker.request(request, EnrolmentGrant)
         puzzle = decode_puzzle(grant)
         if puzzle is None:
-            return _granted(grant, pair, joiner, wanted, at_s)
+            return _granted(grant, request.wish, pair, joiner, wanted, at_s)
         if puzzle.bits > showing.max_bits:
             raise Refused(f"a puzzle of {puzzle.bits} bits: no more than {showing.max_bits} are solved here")
         on_puzzle(puzzle)
@@ -154,18 +156,20 @@ async def renewed(
     """Asks to be enrolled anew; with a `fresh` key in place of the present one if there is one. Raises as `join`."""
     enrolled = held.enrolled
     pair = fresh or held.pair
-    wanted = Wanted(key=pair.key, node=enrolled.node, role=enrolled.role, names=enrolled.names)
+    wanted = Wanted(key=pair.key, node=enrolled.node, role=enrolled.role, names=enrolled.names, jobs=enrolled.jobs)
     wish = _wish(wanted, enrolled.realm, now_s, valid_s)
     request = encode_request(wish, pair, RENEWAL, held.enrolment, held.pair if fresh is not None else None)
     grant = await speaker.request(request, EnrolmentGrant, timeout_s=timeout_s)
-    return _granted(grant, pair, held, wanted, now_s)
+    return _granted(grant, request.wish, pair, held, wanted, now_s)
 
 
 def _wish(wanted: Wanted, realm: str, now_s: float, valid_s: int) -> Wish:
     return Wish(wanted=wanted, realm=realm, asked_s=int(now_s), valid_s=valid_s, nonce=os.urandom(NONCE_BYTES))
 
 
-def _granted(message: EnrolmentGrant, pair: KeyPair, held: Credentials, wanted: Wanted, now_s: float) -> Credentials:
+def _granted(
+    message: EnrolmentGrant, wish: bytes, pair: KeyPair, held: Credentials, wanted: Wanted, now_s: float
+) -> Credentials:
     """What was issued, if it is what was asked for, by who may issue it. Raises `Unauthorized`."""
     issued, realm, account_jwt = decode_grant(message)
     known = held.realm
@@ -174,6 +178,11 @@ def _granted(message: EnrolmentGrant, pair: KeyPair, held: Credentials, wanted: 
     account = decode(account_jwt)  # whoever answers may say who issues: the operator has to have said so, too
     if (account["iss"], account["sub"]) != (known.operator, known.account):
         raise Unauthorized("who answers for the enroller shows an account that this realm's operator has not signed")
+    if account["iat"] < known.issued_s:
+        raise Unauthorized(
+            f"what the enroller shows of its realm is {known.issued_s - account['iat']} s older than what is known: is "
+            "its account.jwt that of the operator's last act?"
+        )
     issuing = signing_keys(account)
     if any(issuing.get(key) != role for role, keys in realm.roles.items() for key in keys):
         raise Unauthorized("who answers for the enroller names issuers that the realm's operator does not")
@@ -182,6 +191,8 @@ def _granted(message: EnrolmentGrant, pair: KeyPair, held: Credentials, wanted: 
     same = (enrolled.key, enrolled.node, enrolled.role) == (wanted.key, wanted.node, wanted.role)
     if not same or claims["sub"] != pair.public or claims["iss"] not in realm.roles[wanted.role]:
         raise Unauthorized("what the enroller issued is not what was asked for")
+    check_grant(message, wish, enrolled.issuer)
+    realm = replace(realm, issued_s=account["iat"], former=former_issuers(account))  # by the operator's word
     return Credentials(pair=pair, jwt=issued.jwt, enrolment=issued.enrolment, realm=realm, epoch_set=message.epoch_set)
 
 

@@ -67,6 +67,9 @@ class Window:
     def take(self, number: int, window: int = WINDOW) -> Heard:
         """A number of the stream has come."""
         ahead = number - self.highest
+        if ahead == 1 and not self.missing:
+            self.highest = number
+            return _NEXT
         if ahead > 0:
             if ahead >= window:
                 self.missing = (1 << window) - 2

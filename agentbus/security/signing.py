@@ -22,7 +22,7 @@ elsewhere, is one that nobody has signed. Who receives one never writes it again
 from __future__ import annotations
 
 from hashlib import sha256
-from struct import Struct
+from struct import Struct, error
 from typing import NamedTuple
 
 from ..errors import SubjectError, Unauthorized
@@ -53,8 +53,8 @@ class Header(NamedTuple):
     enrolment: bytes
 
 
-def unsigned(header: Header, body: bytes) -> bytes:
-    """The sealed frame without its signature. Raises `Unauthorized` for what has no room in the header."""
+def packed(header: Header) -> bytes:
+    """What stands between the signature and the body. Raises `Unauthorized` for what has no room in it."""
     source = header.source.encode()
     if len(source) > MAX_SOURCE or len(header.enrolment) > MAX_ENROLMENT:
         raise Unauthorized(f"the name {header.source[:40]!r}..., or its enrolment, is too long to travel with frames")
@@ -67,7 +67,7 @@ def unsigned(header: Header, body: bytes) -> bytes:
         len(source),
         len(header.enrolment),
     )
-    return b"".join((numbers, source, header.enrolment, body))
+    return b"".join((numbers, source, header.enrolment))
 
 
 def parsed(sealed: bytes) -> tuple[Header, int]:
@@ -87,9 +87,15 @@ def parsed(sealed: bytes) -> tuple[Header, int]:
     return Header(source, epoch, number, issued_us, expires_us, durable, begins, sealed[middle:end]), end
 
 
-def signable(subject: str, reply: str, rest: bytes | memoryview) -> bytes:
-    """What is signed, for a frame that goes to `subject`; `rest` is the sealed frame without its signature."""
-    to, back = subject.encode(), reply.encode()
-    hashed = sha256(b"".join((_LENGTH.pack(len(to)), to, _LENGTH.pack(len(back)), back)))
-    hashed.update(rest)
+def signable(subject: str, reply: str, head: bytes, body: bytes | memoryview = b"") -> bytes:
+    """What is signed, for a frame that goes to `subject`: `head` and `body` are the sealed frame without its
+    signature. They are hashed one after the other, since joining them copies a frame. Raises `Unauthorized` for a
+    subject that can't be signed."""
+    try:
+        to, back = subject.encode(), reply.encode()
+        address = _LENGTH.pack(len(to)) + to + _LENGTH.pack(len(back)) + back
+    except (UnicodeEncodeError, error):
+        raise Unauthorized(f"a subject that can't be signed: {subject[:40]!r}..., {reply[:40]!r}...") from None
+    hashed = sha256(address + head)
+    hashed.update(body)
     return DOMAIN + hashed.digest()

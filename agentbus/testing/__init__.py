@@ -3,7 +3,7 @@
 * `Simulation`: nodes, a network with faults, virtual time; docs/guides/testing.md
 * what it finds: `SimulationFailed` and those below it, `NotSimulated`
 * what happened: `EventLog`, `Event`
-* `Cluster`: real nats-servers that can be killed and started again
+* `Cluster`: real nats-servers that can be killed and started again; `RealmCluster`: those of a realm of identities
 * `check_transport`: holds a transport of your own to what `agentbus.transport` promises
 
 Names are imported when they are first used.
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         TasksLeft,
     )
     from .members import NodeOptions
+    from .realm_cluster import RealmCluster
     from .simulation import Simulation
     from .virtual_time import VirtualTimeLoop
 
@@ -42,6 +43,7 @@ __all__ = [
     "NodeOptions",
     "NotSimulated",
     "OUTAGE_CHECKS",
+    "RealmCluster",
     "Simulation",
     "SimulationDeadlock",
     "SimulationFailed",
@@ -66,6 +68,7 @@ _HOMES = {
         "TasksLeft",
     ),
     "members": ("NodeOptions",),
+    "realm_cluster": ("RealmCluster",),
     "simulation": ("Simulation",),
     "virtual_time": ("VirtualTimeLoop",),
 }

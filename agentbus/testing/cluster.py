@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from ..errors import ServerFailed
 from ..transports.server_binary import find_server
@@ -34,6 +34,8 @@ POLL_S = 0.02
 ASK_S = 1.0
 """Seconds that one question to JetStream may take."""
 _HOST = "127.0.0.1"
+_IN_USE = 10058
+"""JetStream's number for: there is a stream of this name, with other settings."""
 
 
 class Cluster:
@@ -45,19 +47,21 @@ class Cluster:
         settings: further settings of each server, such as ``{"max_payload": 65536}``.
     """
 
+    _probe = ("cluster-probe", "cluster-probe")  # the stream, and its subject, that tells whether servers agree
+
     def __init__(
         self, servers: int = 3, *, folder: Path | None = None, settings: Mapping[str, Any] | None = None
     ) -> None:
         self._own_folder = folder is None
-        self._folder = folder or Path(tempfile.mkdtemp(prefix="agentbus-cluster-"))
+        self._folder = (folder or Path(tempfile.mkdtemp(prefix="agentbus-cluster-"))).absolute()
         self._settings = dict(settings or {})
         self._password = secrets.token_urlsafe(24)
         self._route_password = secrets.token_urlsafe(24)
-        ports = _free_ports(2 * servers)
+        ports = free_ports(2 * servers)
         self._ports, self._route_ports = ports[:servers], ports[servers:]
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
 
-    async def __aenter__(self) -> Cluster:
+    async def __aenter__(self) -> Self:
         try:
             await self.start()
         except BaseException:
@@ -133,16 +137,16 @@ class Cluster:
     async def leader(self, stream: str, *, timeout_s: float = 10.0) -> int:
         """The index of the server that leads a stream. Raises `ServerFailed`: no such stream, or no leader in time."""
         why = "no server runs"
+        names = {self._name(index): index for index in range(len(self))}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 while True:
                     for index in self.running:
                         reply = await self._asked(index, f"STREAM.INFO.{stream}", {})
-                        name = str(reply.get("cluster", {}).get("leader", "") if len(self) > 1 else "server-0")
-                        if "error" not in reply and name.startswith("server-"):
-                            leader = int(name.removeprefix("server-"))
-                            if leader in self._processes:
-                                return leader
+                        name = str(reply.get("cluster", {}).get("leader", "") if len(self) > 1 else self._name(0))
+                        leader = names.get(name)
+                        if "error" not in reply and leader in self._processes:
+                            return leader
                         why = str(reply.get("error", {}).get("description", "it has no leader"))
                     await asyncio.sleep(POLL_S)
         raise ServerFailed(f"the leader of stream {stream} is not known within {timeout_s:g} s: {why}")
@@ -160,16 +164,29 @@ class Cluster:
 
     # Inside.
 
-    def _launch(self, index: int) -> None:
-        binary = find_server()
-        folder = self._folder / f"server-{index}"
+    def _name(self, index: int) -> str:
+        return f"server-{index}"
+
+    def _home(self, index: int) -> Path:
+        """Where a server is started, and finds its ``server.conf``."""
+        return self._folder / self._name(index)
+
+    def _furnish(self, index: int) -> None:
+        """Writes a server's configuration."""
+        folder = self._home(index)
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / "server.conf"
         config.touch(mode=0o600)
         config.write_text(self._config(index, folder), "utf-8")
+
+    def _launch(self, index: int) -> None:
+        binary = find_server()
+        self._furnish(index)
+        folder = self._home(index)
         with (folder / "server.log").open("ab") as log:
             self._processes[index] = subprocess.Popen(
-                [binary, "-c", config],
+                [binary, "-c", "server.conf"],
+                cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -180,7 +197,7 @@ class Cluster:
     def _config(self, index: int, folder: Path) -> str:
         settings: dict[str, Any] = {
             "listen": f"{_HOST}:{self._ports[index]}",
-            "server_name": f"server-{index}",
+            "server_name": self._name(index),
             "authorization": {"user": "agentbus", "password": self._password},
             "jetstream": {"store_dir": str(folder / "jetstream"), "max_mem": 256 << 20, "max_file": 8 << 30},
             **self._settings,
@@ -210,11 +227,13 @@ class Cluster:
 
     async def _agree(self) -> None:
         """Makes, and deletes, a stream with a copy on each server."""
-        copies = min(len(self), 5)
-        probe = {"name": "cluster-probe", "subjects": ["cluster-probe"], "storage": "memory", "num_replicas": copies}
-        while (await self._asked(0, "STREAM.CREATE.cluster-probe", probe)).get("error"):  # noqa: ASYNC110 - no event
+        name, subject = self._probe
+        probe = {"name": name, "subjects": [subject], "storage": "memory", "num_replicas": min(len(self), 5)}
+        while error := (await self._asked(0, f"STREAM.CREATE.{name}", probe)).get("error"):
+            if error.get("err_code") == _IN_USE:
+                return  # it has been there before, and is not this one's to delete
             await asyncio.sleep(5 * POLL_S)
-        await self._asked(0, "STREAM.DELETE.cluster-probe", {})
+        await self._asked(0, f"STREAM.DELETE.{name}", {})
 
     async def _asked(self, index: int, call: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """What JetStream answers through one server; an answer with an ``error`` if there is none."""
@@ -225,7 +244,7 @@ class Cluster:
             return {"error": {"description": str(error) or "no answer"}}
 
     def _log_tail(self, index: int) -> str:
-        log = self._folder / f"server-{index}" / "server.log"
+        log = self._home(index) / "server.log"
         text = log.read_text("utf-8", "replace")[-2000:] if log.exists() else "it was not started"
         return f"the log of server {index} ends:\n{text}"
 
@@ -249,7 +268,7 @@ async def _ask(port: int, password: str, subject: str, body: bytes) -> dict[str,
         writer.transport.abort()
 
 
-def _free_ports(number: int) -> list[int]:
+def free_ports(number: int) -> list[int]:
     """Loopback ports that nobody listens on now, all different."""
     probes = [socket.socket() for _ in range(number)]
     try:

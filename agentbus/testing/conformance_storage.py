@@ -63,6 +63,33 @@ async def compare_and_set(ground: Ground) -> None:
     await refused_async(stale, Conflict, "expecting no message where there is one")
 
 
+@promise("what is expected among a pattern's messages holds writers of different subjects apart")
+async def compare_and_set_among(ground: Ground) -> None:
+    one, other = await ground.link(), await ground.link()
+    spec = await keys(ground, one)
+    subjects, among = [ground.subject("kv", name, "x") for name in ("a", "b")], ground.subject("kv", "*", "x")
+    await one.store(ground.subject("kv", "c", "y"), b"another", message_id="y")
+    expected = 0
+    for turn in range(3):
+        attempts = [
+            link.store(subject, b"", message_id=f"{turn}.{number}.{subject}", expected=expected, among=among)
+            for number in range(4)
+            for link, subject in zip((one, other), subjects, strict=True)
+        ]
+        results = await asyncio.gather(*attempts, return_exceptions=True)
+        won = [result for result in results if not isinstance(result, BaseException)]
+        odd = [result for result in results if isinstance(result, BaseException) and not isinstance(result, Conflict)]
+        require(not odd, f"some writers got {odd!r}")
+        require(len(won) == 1, f"{len(won)} of {len(attempts)} writers were stored")
+        last = await other.last(spec.name, among)
+        require(last is not None and last.sequence == won[0].sequence, f"the last message is {last}, not {won[0]}")
+        expected = won[0].sequence
+    again = await one.store(subjects[0], b"once", message_id="once", expected=expected, among=among)
+    await other.store(subjects[1], b"next", message_id="next", expected=again.sequence, among=among)
+    repeated = await one.store(subjects[0], b"once", message_id="once", expected=expected, among=among)
+    require((repeated.sequence, repeated.duplicate) == (again.sequence, True), f"{again} again is {repeated}")
+
+
 @promise("a message stored with an expectation is a duplicate when it is stored again, also when another followed")
 async def expectation_again(ground: Ground) -> None:
     link, other = await ground.link(), await ground.link()
@@ -325,6 +352,7 @@ async def compare_and_set_across_an_outage(ground: Ground) -> None:
 
 STORAGE: tuple[Check, ...] = (
     compare_and_set,
+    compare_and_set_among,
     expectation_again,
     time_to_live,
     per_subject,

@@ -159,11 +159,12 @@ class MemoryTransport:
         message_id: str,
         headers: Headers | None = None,
         expected: int | None = None,
+        among: str = "",
         ttl_s: float | None = None,
         timeout_s: float = 5.0,
     ) -> Stored:
         """Stores a message. Raises `Conflict`, `StorageFailed`, `PayloadTooLarge`, `Closed`."""
-        marks = stamped(message_id, headers, expected, ttl_s)
+        marks = stamped(message_id, headers, expected, among, ttl_s)
         return (await self._store([(subject, body, marks)], timeout_s))[0]
 
     async def store_all(

@@ -27,7 +27,7 @@ from .memory_network import Network, Parcel
 from .memory_routes import Interest, Route, Routes
 from .memory_storage import Storage
 from .memory_stream import Append
-from .stored import EXPECTED, MESSAGE_ID, TTL
+from .stored import AMONG, EXPECTED, MESSAGE_ID, TTL
 
 log = structlog.get_logger("agentbus.memory")
 
@@ -376,6 +376,7 @@ def _append(subject: str, body: bytes, headers: Headers | None) -> Append:
         header_size=header_bytes(headers) if headers else 0,
         message_id=marks.get(MESSAGE_ID, ""),
         expected=None if expected is None else int(expected),
+        among=marks.get(AMONG, ""),
         ttl_s=None if ttl is None else float(ttl.removesuffix("s")),
     )
 

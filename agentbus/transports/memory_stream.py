@@ -35,7 +35,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Append:
-    """A message to be stored. `header_size` in bytes; `message_id` empty for none."""
+    """A message to be stored. `header_size` in bytes; `message_id` empty for none; `among`: what `expected` is of,
+    when it is not the subject."""
 
     subject: str
     body: bytes
@@ -43,6 +44,7 @@ class Append:
     header_size: int
     message_id: str
     expected: int | None = None
+    among: str = ""
     ttl_s: float | None = None
 
     @property
@@ -148,11 +150,14 @@ class MemoryStream:
 
     def _check(self, append: Append) -> None:
         limits = self.spec.limits
-        if append.expected is not None and append.expected != self.last_of(append.subject):
-            raise Conflict(
-                f"{append.subject}: its last message is number {self.last_of(append.subject)}, not {append.expected}: "
-                "read it again, and decide anew"
-            )
+        if append.expected is not None:
+            of = append.among or append.subject
+            newest = self.last(of)
+            number = newest.sequence if newest is not None else 0
+            if append.expected != number:
+                raise Conflict(
+                    f"{of}: its last message is number {number}, not {append.expected}: read it again, and decide anew"
+                )
         if append.ttl_s is not None and not self.spec.message_ttl:
             raise StorageFailed(f"stream {self.spec.name} has no message_ttl: make it with message_ttl=True")
         if 0 < limits.max_bytes < append.size:

@@ -47,6 +47,7 @@ from .nats_statistics import FaultLog, NatsStatistics
 from .nats_storing import Storing
 from .nats_supervisor import Supervisor
 from .nats_wire import Interest, checked_subject, encode_headers
+from .stored import stamped
 
 __all__ = ["Endpoint", "NatsStatistics", "NatsTransport"]
 
@@ -66,7 +67,8 @@ class NatsTransport:
             permission to subscribe to ``{inbox_prefix}.>``. Default ``_INBOX.{name}``.
         restricted: the broker lets this connection do what its role allows only. What it refuses is told to who waits
             (`Unauthorized`).
-        makes_streams: false: `ensure_stream` does nothing, as others make the streams.
+        makes_streams: false: `ensure_stream` does nothing, as others make the streams; nor is a follower's consumer
+            deleted, which the server forgets by itself.
         rng: for jitter only.
 
     Raises:
@@ -113,7 +115,7 @@ class NatsTransport:
         self._heads: dict[str, bytes] = {}
         self._denials = Denials(self._interests, self._receiver_failed)
         self._restricted = restricted
-        self._makes_streams = makes_streams
+        self.makes_streams = makes_streams
         self._sent = 0
         self._dropped = 0
         self._consumptions: dict[NatsConsumption | NatsFollowing, None] = {}
@@ -297,7 +299,7 @@ class NatsTransport:
 
     async def ensure_stream(self, spec: StreamSpec, *, timeout_s: float = 5.0) -> None:
         """See `Transport.ensure_stream`. Nothing where others make the streams."""
-        if not self._makes_streams:
+        if not self.makes_streams:
             return
         await self._stream.ensure_stream(spec, timeout_s)
 
@@ -309,11 +311,13 @@ class NatsTransport:
         message_id: str,
         headers: Headers | None = None,
         expected: int | None = None,
+        among: str = "",
         ttl_s: float | None = None,
         timeout_s: float = 5.0,
     ) -> Stored:
         """See `Transport.store`."""
-        return await self._storing.store(subject, body, message_id, headers, expected, ttl_s, timeout_s)
+        marks = stamped(message_id, headers, expected, among, ttl_s)
+        return await self._storing.store(subject, body, marks, timeout_s)
 
     async def store_all(
         self, writes: Sequence[Write], *, message_id: str, timeout_s: float = 5.0
@@ -357,7 +361,6 @@ class NatsTransport:
             number=self._consumers,
             rng=self._rng,
             ended=lambda ended: self._consumptions.pop(ended, None),
-            deletes=not self._restricted,
         )
         self._consumptions[following] = None
         try:

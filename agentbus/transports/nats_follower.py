@@ -32,7 +32,6 @@ class NatsFollowing:
     __slots__ = (
         "_arrived",
         "_begun",
-        "_deletes",
         "_due",
         "_ended",
         "_expected",
@@ -63,7 +62,6 @@ class NatsFollowing:
         number: int,
         rng: random.Random,
         ended: Callable[[NatsFollowing], object],
-        deletes: bool = True,
     ) -> None:
         self.stream = stream
         self._stream = jetstream
@@ -73,7 +71,6 @@ class NatsFollowing:
         self._arrived = after
         self._rng = rng
         self._ended = ended
-        self._deletes = deletes  # where a role may not, the server forgets it by itself
         self._loop = asyncio.get_running_loop()
         self._begun = False
         self._stopped = False
@@ -225,12 +222,12 @@ class NatsFollowing:
         return self._interest is not None
 
     def _leave(self) -> None:
-        """Ends the consumer there is, here at once and at the server when it hears of it."""
+        """Ends the consumer there is, here at once and at the server when it hears of it, or by itself soon."""
         if self._interest is None:
             return
         self._interest.unsubscribe()
         self._interest = None
-        if self._wire.connected and self._deletes:
+        if self._wire.connected and self._wire.makes_streams:
             try:
                 self._wire.send(f"$JS.API.CONSUMER.DELETE.{self.stream}.{self._name}", b"")
             except AgentBusError:

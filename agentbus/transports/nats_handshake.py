@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
+import re
 import ssl
 from base64 import b64encode
 from collections.abc import Callable
@@ -28,6 +29,7 @@ CLIENT_FLOOR = (2, 16)
 """nats-py before it lets a line break in a subject inject protocol commands."""
 SERVER_FLOOR = (2, 14)
 
+_NONCE = re.compile(r"[A-Za-z0-9+/_=-]{1,128}")
 _DENIED = ("authorization", "authentication", "account", "credential", "revoked", "not allowed")
 
 
@@ -35,6 +37,14 @@ class TlsRefused(NotConnected):
     """There is no trustworthy TLS to this server. Trying again without a change does not help."""
 
     retryable = False
+
+
+def check_nonce(nonce: object, where: str) -> None:
+    """Raises `NotConnected` when a server wants something signed that is no nonce. The key that answers signs other
+    things, too, an identity's frames among them: a server that may choose what is signed could speak in its name. A
+    nonce is base64; all else that is signed has a space, a dot, a zero byte or a line break in it."""
+    if not isinstance(nonce, str) or not _NONCE.fullmatch(nonce):
+        raise NotConnected(f"{where} wants a signature of what is no nonce of a nats-server: do not trust it")
 
 
 def version_of(text: str) -> tuple[int, ...]:
@@ -141,6 +151,8 @@ class _Handshake(Client):
                 f"{self._server.where} offers no TLS: credentials were not sent; "
                 "configure tls on the server, or write nats:// to go without"
             )
+        if self._signature_cb is not None and "nonce" in self._server_info:
+            check_nonce(self._server_info["nonce"], self._server.where)
         return super()._connect_command()
 
 

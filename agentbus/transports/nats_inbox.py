@@ -33,6 +33,10 @@ class Wire(Protocol):
 
     @property
     def max_payload(self) -> int: ...
+    @property
+    def makes_streams(self) -> bool:
+        """False: others make streams, and delete what there is in them."""
+        ...
 
     async def until_connected(self, deadline: float) -> None:
         """Raises `NotConnected` at `deadline` (the loop's time), and `Closed`."""

@@ -20,7 +20,7 @@ from ..transport import Headers, Stored, Write
 from .nats_jetstream import ApiError, JetStream
 from .nats_link import too_large
 from .nats_wire import encode_headers
-from .stored import MESSAGE_ID, stamped, stamped_batch
+from .stored import MESSAGE_ID, stamped_batch
 
 _WRONG_LAST = (10071, 10164)
 _WRONG_LAST_ID = 10070
@@ -36,18 +36,8 @@ class Storing:
     def __init__(self, stream: JetStream) -> None:
         self._stream = stream
 
-    async def store(
-        self,
-        subject: str,
-        body: bytes,
-        message_id: str,
-        headers: Headers | None,
-        expected: int | None,
-        ttl_s: float | None,
-        timeout_s: float,
-    ) -> Stored:
-        """See `Transport.store`."""
-        marks = stamped(message_id, headers, expected, ttl_s)
+    async def store(self, subject: str, body: bytes, marks: Headers, timeout_s: float) -> Stored:
+        """See `Transport.store`; `marks` as `stamped` gives them."""
         what = f"a message to {subject!r} was not stored"
         deadline = asyncio.get_running_loop().time() + timeout_s
         try:
@@ -55,7 +45,7 @@ class Storing:
         except ApiError as error:
             if error.number not in _WRONG_LAST:
                 raise
-            sequence = await self._known(subject, message_id, error.stream, what, deadline)
+            sequence = await self._known(subject, marks[MESSAGE_ID], error.stream, what, deadline)
             if sequence:
                 return Stored(stream=error.stream, sequence=sequence, duplicate=True)
             raise _conflict(what, error) from None

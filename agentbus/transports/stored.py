@@ -5,20 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import ConfigurationError
+from ..subjects import check_subject
 from ..transport import MAX_BATCH, Headers, Write
 
 MESSAGE_ID = "Nats-Msg-Id"
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
+AMONG = "Nats-Expected-Last-Subject-Sequence-Subject"
 TTL = "Nats-TTL"
 RESERVED = "Nats-"
 """What the names of the broker's own headers begin with."""
 
 
-def stamped(message_id: str, headers: Headers | None, expected: int | None, ttl_s: float | None) -> dict[str, str]:
-    """The headers of a message to be stored. Raises `ConfigurationError`: a time to live that streams do not have."""
+def stamped(
+    message_id: str, headers: Headers | None, expected: int | None, among: str, ttl_s: float | None
+) -> dict[str, str]:
+    """The headers of a message to be stored. Raises `ConfigurationError`: a time to live that streams do not have, or
+    a pattern of which nothing is expected."""
     marks = {**(headers or {}), MESSAGE_ID: message_id}
     if expected is not None:
         marks[EXPECTED] = str(expected)
+    if among:
+        if expected is None:
+            raise ConfigurationError(f"among={among!r}: say what is expected of it, too")
+        marks[AMONG] = check_subject(among, pattern=True)
     if ttl_s is not None:
         if ttl_s < 1 or ttl_s != int(ttl_s):
             raise ConfigurationError(f"ttl_s={ttl_s}: a stream counts it in whole seconds; write 1 or more of them")
@@ -37,7 +46,7 @@ def stamped_batch(writes: Sequence[Write], message_id: str) -> list[tuple[Write,
     if len({write.subject for write in writes}) < len(writes):
         raise ConfigurationError("a batch writes a subject twice: write each once")
     return [
-        (write, stamped(f"{message_id}.{number}", write.headers, write.expected, write.ttl_s))
+        (write, stamped(f"{message_id}.{number}", write.headers, write.expected, "", write.ttl_s))
         for number, write in enumerate(writes)
     ]
 

@@ -31,7 +31,7 @@ from .crew import MemberFailed
 from .drawing import Drawing
 from .options import parse
 from .performance import Stalled, perform
-from .plan import Plan
+from .plan import RUSH, Plan
 from .report import page
 from .screen import Lines, Picture, Silent, show_verdict
 from .verdict import Verdict
@@ -86,6 +86,8 @@ def main() -> int:
         shards=options.shards,
         seed=options.seed,
         pace=options.pace,
+        rush=max(options.pace, RUSH),
+        secure=options.secure,
     )
     folder = Path(tempfile.mkdtemp(prefix="agentbus-selfhealing-")).resolve()
     try:

@@ -25,6 +25,7 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
         metavar="KIND,...",
         help=f"the faults, one after the other: some of {','.join(FAULTS)} (default: all); none: no faults",
     )
+    parser.add_argument("--secure", action="store_true", help="with identities: TLS, permissions, signed frames")
     parser.add_argument("--agents", type=int, default=12, metavar="N", help="how many share the work (default 12)")
     parser.add_argument("--shards", type=int, default=16, metavar="N", help="what the work is cut into (default 16)")
     parser.add_argument("--seed", type=int, default=1, help="chooses whom the faults are done to (default 1)")

@@ -10,14 +10,13 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from agentbus import Node
 from agentbus.sharding.journal import Journal
-from agentbus.testing import Cluster
 
 from .answer import PlainLoop, compare
 from .crew import Crew
 from .faults import Faults
 from .feeder import Feeder
+from .ground import ground
 from .lanes import State
 from .ledger import Ledger
 from .observer import Observer
@@ -56,14 +55,12 @@ async def perform(plan: Plan, folder: Path, screen: Screen) -> Verdict:
         Stalled: the agents do not get to work.
     """
     async with AsyncExitStack() as stack:
-        (folder / "brokers").mkdir()
-        cluster = await stack.enter_async_context(Cluster(len(plan.brokers), folder=folder / "brokers"))
+        place = await stack.enter_async_context(ground(plan, folder))
+        cluster = place.cluster
         ports = [urlsplit(cluster.url_of(index)).port or 0 for index in range(len(cluster))]
         relay = await stack.enter_async_context(Relay(ports))
         recorder = Recorder(plan.names, screen)
-        node = await stack.enter_async_context(
-            Node(cluster.url, realm=REALM, name="observer", agents=[Observer(recorder)])
-        )
+        node = await stack.enter_async_context(place.node("observer", {"observer": Observer(recorder)}))
         journal = Journal(node.transport, REALM, plan.job)
         await journal.ensure()
         plain = PlainLoop(plan.records, Scoring(plan.records.shape[1]), shards=plan.shards, batch=plan.batch)
@@ -72,7 +69,7 @@ async def perform(plan: Plan, folder: Path, screen: Screen) -> Verdict:
         stack.callback(following.stop)
         urls = {name: relay.lead(cluster.url) if name in plan.behind else cluster.url for name in plan.names}
         crew = await stack.enter_async_context(
-            Crew(lambda name: _command(plan, name, urls[name]), folder, recorder.hear)
+            Crew(lambda name: [*_command(plan, name, urls[name]), *place.words(name)], folder, recorder.hear)
         )
         faults = Faults(plan, recorder, crew=crew, cluster=cluster, relay=relay, stream=journal.results_stream)
         feeder = Feeder(plan, plain, journal)
@@ -137,6 +134,6 @@ def _verdict(plan: Plan, recorder: Recorder, plain: PlainLoop, feeder: Feeder, l
 
 def _command(plan: Plan, name: str, url: str) -> Sequence[str]:
     job = plan.job
-    words = [sys.executable, "-m", "examples.selfhealing.worker", name, "--url", url, "--realm", REALM]
+    words = [sys.executable, "-m", "examples.selfhealing.worker", name, "--url", url]
     words += ["--job", job.name, "--shards", str(job.shards), "--replicas", str(job.replicas)]
     return [*words, "--liars", str(plan.liars), "--channels", str(plan.records.shape[1])]

@@ -13,6 +13,10 @@ FAULTS = ("kill", "stop", "lie", "slow", "broker", "partition")
 SERVERS = 3
 JOB = "telemetry"
 REALM = "selfhealing"
+RUSH = 3000.0
+"""Records a second once all faults were healed, at least."""
+AGENTS = ("membership", "detection", "healer")
+"""What each agent's node hosts beside it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,7 @@ class Plan:
         rush: records a second that are dealt after the last fault, until all records were dealt once.
         seed: of all choices of the demo: whom faults are done to.
         lie: how liars lie.
+        secure: in a realm of identities.
         liars: how many liars the agents are to withstand (f): a quorum is f + 1.
         stop_s: seconds of a SIGSTOP.
         cut_s: seconds of a partition.
@@ -64,9 +69,10 @@ class Plan:
     shards: int = 16
     batch: int = 40
     pace: float = 300.0
-    rush: float = 3000.0
+    rush: float = RUSH
     seed: int = 1
     lie: Lie = field(default_factory=Lie)
+    secure: bool = False
     liars: int = 1
     stop_s: float = 10.0
     cut_s: float = 8.0
@@ -100,5 +106,5 @@ class Plan:
         """In one line."""
         return (
             f"{self.agents} agents, {SERVERS} brokers, {len(self.records):,} records of {self.source} in "
-            f"{self.shards} shards; seed {self.seed}"
+            f"{self.shards} shards; seed {self.seed}{'; with identities' if self.secure else ''}"
         )

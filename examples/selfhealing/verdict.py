@@ -8,7 +8,7 @@ from typing import Any
 
 from .answer import Comparison
 from .outcome import Outcome
-from .timeline import Timeline
+from .timeline import Timeline, What
 
 COLUMNS = (
     "fault",
@@ -53,6 +53,13 @@ class Verdict:
         healed = all(outcome.healed for outcome in self.outcomes)
         return healed and self.answer.ok and not (self.unverified or self.problems)
 
+    @property
+    def records_per_s(self) -> float:
+        """Records committed a second, from the first commit to the last: what is dealt, unless that is too much."""
+        commits = [event for event in self.timeline.events if event.what is What.COMMITTED]
+        seconds = commits[-1].at_s - commits[0].at_s if commits else 0.0
+        return sum(event.records for event in commits[1:]) / seconds if seconds > 0 else 0.0
+
     def sentences(self) -> list[str]:
         """The end of the story, for people."""
         answer = self.answer
@@ -76,6 +83,7 @@ class Verdict:
             "elapsed_s": round(self.elapsed_s, 3),
             "faults": [_fault(outcome) for outcome in self.outcomes],
             "records": self.answer.records,
+            "records_per_s": round(self.records_per_s, 1),
             "equal": int(self.answer.equal),
             "differing": int(self.answer.differing),
             "lost": self.answer.lost,

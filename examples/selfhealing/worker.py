@@ -10,11 +10,12 @@ import argparse
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
 
-from agentbus import Node
+from agentbus import Agent, Node
 from agentbus.detection import Detection, WatchConfig, quorum_of
 from agentbus.errors import Conflict
 from agentbus.faults import LYING
@@ -44,12 +45,12 @@ class Wire(NatsTransport):
     """The wire to the brokers; tells the demo when it is lost, and of writes that the server refuses.
 
     Args:
-        url: of the servers.
         parent: the demo.
+        url, options: as in `NatsTransport`.
     """
 
-    def __init__(self, url: str, parent: Parent) -> None:
-        super().__init__(url, name=parent.name)
+    def __init__(self, parent: Parent, url: str, **options: Any) -> None:
+        super().__init__(url, **options)
         self._parent = parent
 
     async def connect(self, *, timeout_s: float = 5.0, watcher: LinkWatcher | None = None) -> None:
@@ -98,6 +99,17 @@ class Wire(NatsTransport):
             raise
 
 
+def node_of(arguments: argparse.Namespace, parent: Parent, agents: Mapping[str, Agent]) -> Node:
+    """The node: of an identity, or of a name."""
+    wire = partial(Wire, parent)
+    if arguments.identity:
+        from agentbus.security import Identity  # which needs the extra
+
+        return Node(arguments.url, identity=Identity.load(arguments.identity, wire=wire), agents=agents)
+    transport = wire(arguments.url, name=arguments.name)
+    return Node(transport=transport, realm=arguments.realm, name=arguments.name, agents=agents)
+
+
 async def host(arguments: argparse.Namespace, parent: Parent) -> None:
     """Hosts the agents until SIGTERM, or until the demo is gone."""
     mischief = Mischief()
@@ -130,8 +142,7 @@ async def host(arguments: argparse.Namespace, parent: Parent) -> None:
             case _:
                 pass
 
-    wire = Wire(arguments.url, parent)
-    async with Node(transport=wire, realm=arguments.realm, name=arguments.name, agents=agents) as node:
+    async with node_of(arguments, parent, agents) as node:
         listening = asyncio.get_running_loop().create_task(parent.listen(hear), name="parent")
         parent.tell("up")
         await node.run()
@@ -143,7 +154,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m examples.selfhealing.worker", description=__doc__)
     parser.add_argument("name")
     parser.add_argument("--url", required=True)
-    parser.add_argument("--realm", required=True)
+    parser.add_argument("--realm", default="default")
+    parser.add_argument("--identity", help="the file of an identity, in place of the realm")
     parser.add_argument("--job", required=True)
     parser.add_argument("--shards", type=int, required=True)
     parser.add_argument("--replicas", type=int, required=True)

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from .secured import Secured
+    from examples.secured import Secured
 
 END_S = 8.0
 """Seconds that a process may take to end by itself."""

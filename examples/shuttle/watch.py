@@ -83,10 +83,10 @@ async def run(plan: Plan, url: str | None, folder: Path, screen: Screen) -> Verd
     viewer = Viewer()
     if plan.secure:
         from agentbus.security import Identity  # which need the extra
+        from agentbus.security.realm.permissions import Layout
+        from examples.secured import secured
 
-        from .secured import secured
-
-        async with secured(folder, realm, LIMITS) as keys:
+        async with secured(folder, Layout(realm=realm), streams=LIMITS) as keys:
             identity = Identity.load(keys.identity("watch", ["viewer"]))
             async with Node(identity=identity, agents=[viewer]) as node, Crew(folder, keys=keys) as crew:
                 return await _run(plan, node, crew, viewer, screen)

@@ -21,10 +21,11 @@ def test_a_cell_is_the_median_of_its_rounds() -> None:
 
 
 @pytest.mark.timeout(60)
-def test_it_runs_and_writes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("signed", [False, True], ids=["plain", "signed"])
+def test_it_runs_and_writes(tmp_path: Path, signed: bool) -> None:
     target = tmp_path / "flood.json"
     arguments = ["--rates", "2000", "--rounds", "1", "--seconds", "0.5", "--only-limited", "--json", str(target)]
-    assert flood.main(arguments) == 0
+    assert flood.main(arguments + ["--signed"] * signed) == 0
     (cell,) = json.loads(target.read_text())["cells"]
     assert cell["host"]["limited"] > 0
     assert cell["rounds"][0]["unanswered"] == 0

@@ -15,7 +15,16 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 15.0
-OWN = ("AGENTBUS_URL", "AGENTBUS_HOME", "COLUMNS", "FORCE_COLOR", "NO_COLOR", "PYTHONUNBUFFERED", "TERM")
+OWN = (
+    "AGENTBUS_URL",
+    "AGENTBUS_IDENTITY",
+    "AGENTBUS_HOME",
+    "COLUMNS",
+    "FORCE_COLOR",
+    "NO_COLOR",
+    "PYTHONUNBUFFERED",
+    "TERM",
+)
 """Variables that the one who runs the tests may have, and that the command minds."""
 
 HOUSE = '''

@@ -152,5 +152,5 @@ def test_a_set_may_lack_the_well_known_types(tmp_path: Path) -> None:
     known = KnownTypes()
     known.add_set(target.read_bytes(), "'set'")
     assert known.named("Tick") == "city.clock.v1.Tick"
-    known.check("city.clock.v1.Tick", {"at": "2026-01-01T00:00:00Z"})
+    known.made("city.clock.v1.Tick", {"at": "2026-01-01T00:00:00Z"})
     assert known.read("city.clock.v1.Tick", b"\x0a\x02\x08\x01") == {"at": "1970-01-01T00:00:01Z"}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import pytest
 
 from agentbus import Node
+from agentbus.cli.arguments import again
 from agentbus.cli.decisions import read_decisions
+from agentbus.cli.program import parse
 from agentbus.decisions import KEPT, TOLD, Decisions, written
 from agentbus.errors import NoBids
 from examples.climate.v1.climate_pb2 import Reading
@@ -56,8 +59,15 @@ async def test_when_the_buyers_have_ended_it_names_a_job_to_ask_for(server: Nats
         async with Node(server.url, realm=realm, name="desk") as desk:
             deal = await desk.negotiate(Reading(), Reading, bid_window_s=2.0)
         newest = await agentbus("why", "--url", server.url, "--realm", realm)
-    assert newest.status == 1
-    assert f"their buyers have ended: agentbus why JOB, {deal.job} for example" in newest.err
+        text, _, command = newest.err.partition(" by its id: agentbus ")
+        pasted = await agentbus(*shlex.split(command))
+    assert (newest.status, "their buyers have ended" in text) == (1, True)
+    assert (pasted.status, deal.job in command, "took it" in pasted.out) == (0, True, True)
+
+
+def test_a_password_is_not_told_again() -> None:
+    _, arguments = parse(["why", "--url", "nats://me:hidden@127.0.0.1:4222", "--realm", "a b"])
+    assert again(arguments, "why", "x; rm") == "agentbus why 'x; rm' --realm 'a b'"
 
 
 class _Log:

@@ -353,6 +353,11 @@ class ExpectsNothing(Broken):
         return await super().store(subject, body, message_id=message_id, **{**more, "expected": None})
 
 
+class ExpectsOfTheSubject(Broken):
+    async def store(self, subject: str, body: bytes, *, message_id: str, **more: Any) -> Stored:
+        return await super().store(subject, body, message_id=message_id, **{**more, "among": ""})
+
+
 class LivesForEver(Broken):
     async def store(self, subject: str, body: bytes, *, message_id: str, **more: Any) -> Stored:
         return await super().store(subject, body, message_id=message_id, **{**more, "ttl_s": None})
@@ -494,6 +499,7 @@ BROKEN: dict[str, type[Broken]] = {
     "consuming-goes-on": StopsConsumingAtOutage,
     "store-across-an-outage": StoresOnlyWithLink,
     "compare-and-set": ExpectsNothing,
+    "compare-and-set-among": ExpectsOfTheSubject,
     "expectation-again": StoresTwice,
     "time-to-live": LivesForEver,
     "per-subject": with_stream(per_subject=-1),

@@ -61,13 +61,14 @@ def run(module: str, *words: str, home: Path, url: str | None = None, within_s: 
     return finish(start(module, *words, home=home, url=url), within_s=within_s)
 
 
-def processes_with(text: str) -> dict[int, str]:
-    """The running processes in whose command line `text` is: number and command."""
-    listed = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,stat=,args="], capture_output=True, text=True, check=True)
+def processes_with(text: str, *, parent: int | None = None) -> dict[int, str]:
+    """The running processes in whose command line `text` is, of one parent if it is given: number and command."""
+    columns = "pid=,ppid=,stat=,args="
+    listed = subprocess.run(["ps", "-A", "-ww", "-o", columns], capture_output=True, text=True, check=True)
     found: dict[int, str] = {}
     for line in listed.stdout.splitlines():
-        number, state, command = line.split(None, 2)
-        if text in command and not state.startswith("Z"):
+        number, above, state, command = line.split(None, 3)
+        if text in command and not state.startswith("Z") and parent in (None, int(above)):
             found[int(number)] = command
     return found
 

@@ -9,8 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agentbus.faults import FAILED
+from agentbus.healing import HealingConfig, Known, Trouble
+from agentbus.healing.knowledge import Knowledge
+from agentbus.healing.model import Life
 from examples.selfhealing.options import parse
 from examples.selfhealing.plan import FAULTS, Plan
+from examples.selfhealing.rules import Rules
 from tests.examples.programs import finish, processes_with, run, start, until
 
 DEMO = "examples.selfhealing"
@@ -42,9 +47,23 @@ def test_an_agent_is_killed_and_the_answer_is_that_of_a_plain_loop(tmp_path: Pat
 
 
 @pytest.mark.timeout(60)
+def test_with_identities_it_heals_as_well(tmp_path: Path) -> None:
+    done = run(DEMO, "--secure", "--fault", "kill", *SMALL, "--json", home=tmp_path, within_s=WITHIN_S)
+    verdict = json.loads(done.out)
+    assert done.status == 0, str(done)
+    assert verdict["about"].endswith("with identities")
+    assert verdict["equal"] == verdict["records"] >= 2000
+    assert (verdict["lost"], verdict["twice"], verdict["differing"], verdict["problems"]) == (0, 0, 0, [])
+    assert [(fault["kind"], fault["healed"]) for fault in verdict["faults"]] == [("kill", True)]
+    assert verdict["records_per_s"] > 0
+    nothing_is_left(tmp_path)
+
+
+@pytest.mark.timeout(60)
 def test_interrupted_it_ends_everything(tmp_path: Path) -> None:
     process = start(DEMO, *SMALL, home=tmp_path)
-    until(lambda: len(processes_with(f"{DEMO}.worker")) >= 4, "its agents have been started", within_s=20.0)
+    workers = f"{DEMO}.worker"
+    until(lambda: len(processes_with(workers, parent=process.pid)) >= 4, "its agents have been started", within_s=20.0)
     process.send_signal(signal.SIGINT)
     assert finish(process, within_s=20.0).status == 130
     nothing_is_left(tmp_path)
@@ -80,6 +99,19 @@ def test_a_file_that_can_not_be_read_is_told(tmp_path: Path) -> None:
     done = run(DEMO, "--data", str(tmp_path / "none.csv"), home=tmp_path)
     assert done.status == 2
     assert "none.csv" in done.err
+
+
+def test_who_seems_dead_again_and_again_begins_a_new_life() -> None:
+    config = HealingConfig.local(faulty=1)
+    knowledge, life = Knowledge(config), Life("", "agent-1", 7)
+    fault = Trouble(kind=FAILED, life=life, reason="it did not answer")
+    planned: list[list[str]] = []
+    for at in range(config.escalate_after):
+        planned.append(
+            [action.name for _, action in Rules().plan(fault, Known(knowledge, fault, float(at), "agent-2"))]
+        )
+        knowledge.remember(FAILED, life, float(at))
+    assert planned == [["rehost"], ["rehost"], ["rehost", "restart"]]
 
 
 @pytest.mark.parametrize("agents", [4, 5, 12, 64])

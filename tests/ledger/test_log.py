@@ -253,6 +253,25 @@ async def test_a_record_that_is_too_long_is_refused(tmp_path: Path) -> None:
     await store.close()
 
 
+async def test_tiles_are_written_as_they_are_filled(tmp_path: Path) -> None:
+    """So that a checkpoint has little left to write, however many records came since the last."""
+    folder = tmp_path / "log"
+    store = Folder(folder)
+    await store.open()
+    log = Log(store, LOG)
+    await log.open()
+    while not (folder / "tile" / "entries" / "031").exists():
+        await log.append(entries(256, log.size))
+        assert log.size < 100_000
+    assert log.checkpoint is None
+    for index in (0, 8000, log.size - 1):
+        await log.prove_inclusion(index, log.size)
+    note = await log.seal()
+    await store.close()
+    assert note.checkpoint.size == log.size
+    assert verify(folder, [LOG_KEY]).findings == ()
+
+
 async def test_whoever_gives_up_waiting_breaks_nothing(tmp_path: Path) -> None:
     """Threads can't be cancelled: what they write is in the journal, and has to be in the tree."""
     folder = tmp_path / "log"

@@ -32,8 +32,8 @@ from agentbus.ledger import (
     read_record,
     verify,
 )
-from agentbus.ledger.codec import CosignReply, CosignRequest, HeldReply, HeldRequest
-from agentbus.ledger.notes import open_checkpoint, sign
+from agentbus.ledger.codec import CosignReply, CosignRequest, HeldReply, HeldRequest, to_outcome
+from agentbus.ledger.notes import Checkpoint, cosign, open_checkpoint, sign
 from agentbus.ledger.store import Store
 from agentbus.ledger.tiles import decode_bundle
 from agentbus.testing import Simulation
@@ -248,6 +248,74 @@ def test_a_witness_that_is_away_holds_nobody_up_and_catches_up() -> None:
         assert log.witnessed.checkpoint.size == 21
 
     Simulation(seed=5).run(scenario)
+
+
+def test_checkpoints_come_each_second_whatever_witnesses_do() -> None:
+    async def scenario(sim: Simulation) -> None:
+        await witnesses(sim)
+        log = ledger(sim, config=LedgerConfig(cosign_s=5.0))
+        await sim.node("n", agents={"ledger": log})
+        sim.partition({"two"})
+        await sim.sleep(0.5)
+        sizes: list[int] = []
+        for number in range(8):
+            await log.append(done(number))
+            await sim.sleep(1.0)
+            assert log.log.checkpoint is not None
+            sizes.append(log.log.checkpoint.size)
+        assert sizes == list(range(1, 9))
+        assert log.witnessed is None
+
+    Simulation(seed=6).run(scenario)
+
+
+class Liar(Agent):
+    """A witness that says what is not so."""
+
+    def __init__(self, lies: list[CosignReply]) -> None:
+        self.lies, self.told = lies, 0
+
+    @rpc(CosignRequest, CosignReply)
+    async def cosign(self, request: CosignRequest, ctx: Context) -> CosignReply:
+        self.told += 1
+        return self.lies[self.told % len(self.lies)]
+
+
+def test_a_witness_that_lies_is_not_believed_and_holds_nobody_up() -> None:
+    note = sign(Checkpoint("example.org/another", 1, b"r" * 32), ONE)
+    other = cosign(note, ONE, 1).line
+    lies = [
+        CosignReply(outcome=to_outcome(Outcome.COSIGNED), cosignature=cosignature)
+        for cosignature in (
+            other,
+            "",
+            "\u2014 one.example AAAA\n",
+            other * 2,
+            "\u2014 one.example\nx AAAA\n",
+            "x" * 100_000,
+        )
+    ]
+    lies += [
+        CosignReply(outcome=to_outcome(Outcome.OTHER_SIZE), held_size=size, held=b"\xff" * 99)
+        for size in (0, 1, 3, (1 << 63) - 1, (1 << 64) - 1)
+    ]
+    lies += [CosignReply(), CosignReply(outcome=to_outcome(Outcome.FORK))]
+
+    async def scenario(sim: Simulation) -> None:
+        liar = Liar(lies)
+        log = ledger(sim)
+        await sim.node("w", agents={"one": liar, "two": Liar(lies[::-1])})
+        await sim.node("n", agents={"ledger": log})
+        await sim.sleep(0.5)
+        for number in range(30):
+            await log.append(done(number))
+            await sim.sleep(1.0)
+        assert liar.told >= len(lies)
+        assert log.witnessed is None
+        assert log.log.checkpoint is not None
+        assert log.log.checkpoint.size == 30
+
+    Simulation(seed=7).run(scenario)
 
 
 def test_a_node_that_crashes_loses_nothing_that_was_acknowledged() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -650,3 +651,40 @@ async def test_answers_of_several_agents_in_one_frame_are_by_agents_of_that_node
         senders = [reply.sender for reply in await asking]
         assert sorted(senders) == [*sorted(halls), "second-1", "spy"], "in their own names only"
         assert a.statistics().malformed == 1
+
+
+def test_an_enrolled_node_that_opens_streams_takes_little_memory() -> None:
+    """Of subjects as long as can be, and with as many gaps as can be told."""
+    spy, by = guard("spy"), guard("b")
+    numbers = spy._numbers  # pyright: ignore[reportPrivateUsage]
+    count = 500
+
+    def hear(place: int) -> None:
+        subject = f"city.ev.x.{place}.{'t' * 1800}"
+        for number in (1, 4000):
+            numbers["spy", 1, subject] = number
+            sent = spy.seal(b"", subject=subject, reply="", source="spy", epoch=1, durable=False)
+            by.open(sent, subject=subject, reply="", ear="city.ev.x.>", durable=False)
+        numbers.clear()
+
+    hear(count)
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for place in range(count):
+            hear(place)
+        kept = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert kept / count < 1400, "65,536 of them take less than 100 MB"
+
+
+@pytest.mark.parametrize(("subject", "reply"), [("x" * 70_000, ""), ("x", "city.in.a." + "y" * 70_000), ("\ud800", "")])
+def test_subjects_that_have_no_bytes_are_refused(subject: str, reply: str) -> None:
+    speaks, by = guard("a"), guard("b")
+    with pytest.raises(Unauthorized, match="subject"):
+        speaks.seal(b"", subject=subject, reply=reply, source="a", epoch=1, durable=False)
+    sent = speaks.seal(b"", subject="x", reply="", source="a", epoch=1, durable=False)
+    with pytest.raises(Unauthorized, match="subject"):
+        by.open(sent, subject=subject, reply=reply, ear="", durable=False)
+    assert by.counters.forged == 1

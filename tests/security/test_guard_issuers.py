@@ -42,3 +42,39 @@ def test_a_renewal_that_fails_changes_nothing() -> None:
         by.renew(enrolled("c", now_s=clock.now, pair=pair_of("b")), issuers={**ISSUERS, KeyPair.create().key: "spy"})
     sent = other.seal(b"body", subject=SUBJECT, reply="", source="a", epoch=1, durable=False)
     assert by.open(sent, subject=SUBJECT, reply="", ear="", durable=False)[0] == b"body"
+
+
+def test_what_was_stored_before_an_issuer_was_replaced_is_still_believed() -> None:
+    clock, fresh = Clock(), KeyPair.create()
+    by, other = guard("b", clock=clock), guard("a", clock=clock)
+
+    def sealed(*, durable: bool) -> bytes:
+        return other.seal(b"body", subject=SUBJECT, reply="", source="a", epoch=1, durable=durable)
+
+    def opened(sent: bytes, *, durable: bool) -> bytes:
+        return by.open(sent, subject=SUBJECT, reply="", ear="", durable=durable)[0]
+
+    before = sealed(durable=True)
+    clock.now += 10
+    replaced_s = int(clock.now)
+    live, after = sealed(durable=False), sealed(durable=True)
+    renewed = signed_enrolment(replace(by.enrolment, issuer=fresh.key), fresh)
+    by.renew(renewed, issuers={fresh.key: "worker"}, former={ISSUER.key: ("worker", replaced_s)})
+    for _ in range(2):  # also when its enrolment is known
+        assert opened(before, durable=True) == b"body"
+        for sent, durable in ((live, False), (after, True)):
+            with pytest.raises(Unauthorized):
+                opened(sent, durable=durable)
+    by.renew(renewed, issuers={fresh.key: "worker"}, former={})  # the key was revoked
+    with pytest.raises(Unauthorized, match="not by the issuer"):
+        opened(before, durable=True)
+
+
+def test_a_former_issuer_counts_for_its_role_only() -> None:
+    clock, fresh = Clock(), KeyPair.create()
+    by, other = guard("b", clock=clock), guard("a", clock=clock)
+    before = other.seal(b"body", subject=SUBJECT, reply="", source="a", epoch=1, durable=True)
+    renewed = signed_enrolment(replace(by.enrolment, issuer=fresh.key), fresh)
+    by.renew(renewed, issuers={fresh.key: "worker"}, former={ISSUER.key: ("spy", int(clock.now) + 10)})
+    with pytest.raises(Unauthorized, match="not by the issuer"):
+        by.open(before, subject=SUBJECT, reply="", ear="", durable=True)

@@ -37,7 +37,8 @@ class Desk:
 
     def __init__(self, transport: Transport, writer: str) -> None:
         self.transport = transport
-        self.positions = Positions(transport, "city", age_s=3600.0, writer=writer, replicas=1)
+        self.node = writer
+        self.positions = Positions(transport, "city", node=writer, age_s=3600.0, writer=writer, replicas=1)
         self.said: list[tuple[str, int, int, Claim | AgentBusError]] = []
 
     def deliver(self, number: int, place: int, stream: str = "s") -> None:
@@ -53,7 +54,7 @@ class Desk:
         return self.said[-1][3]
 
     async def kept(self, stream: str = "s") -> Claims:
-        message = await self.transport.last("agentbus_city_seen", f"city.seen.c.{stream}")
+        message = await self.transport.last("agentbus_city_seen", f"city.seen.{self.node}.c.{stream}")
         return Claims.from_bytes(message.body if message else b"")
 
 
@@ -83,8 +84,45 @@ async def test_a_claim_is_known_to_all_nodes_and_written_before_it_is_told(url: 
         one.positions.complete("c", "s", 1, 10)
         assert await one.verdict(3, 14) is Claim.FIRST
         assert (await one.kept()).open == {2: 12, 3: 14}
+        assert (await two.kept()).open == {1: 10, 2: 12}, "nobody writes for another"
         assert await two.verdict(4, 15) is Claim.FIRST
         assert await two.verdict(1, 10) is Claim.DONE
+
+
+async def test_who_takes_over_goes_on_where_another_has_ended(url: str) -> None:
+    async with desks(url) as (one, two):
+        for number in (1, 2):
+            assert await one.verdict(number, 10 + number) is Claim.FIRST
+        one.positions.complete("c", "s", 1, 11)
+        assert await one.verdict(3, 13) is Claim.FIRST
+        one.positions.close()  # for good
+        assert await two.verdict(2, 22) is Claim.COPY
+        assert await two.verdict(2, 12) is Claim.AGAIN
+        assert await two.verdict(1, 11) is Claim.DONE
+        assert await two.verdict(9000, 14) is Claim.FIRST
+        assert await two.verdict(3, 13) is Claim.AGAIN, "however far the others have gone meanwhile"
+        two.positions.complete("c", "s", 3, 13)
+        assert await two.verdict(9001, 15) is Claim.FIRST
+        assert await two.verdict(3, 13) in (Claim.DONE, Claim.OLD)
+
+
+async def test_a_node_that_lies_withholds_and_lets_nothing_pass_again(url: str) -> None:
+    async with desks(url) as (one, _):
+        lies = Claims()
+        for number in (1, 2):
+            assert await one.verdict(number, 10 + number) is Claim.FIRST
+        one.positions.complete("c", "s", 1, 11)
+        lies.claim(1, 21)
+        lies.claim(2, 22)
+        lies.claim(3, 23)
+        await one.transport.store("city.seen.liar.c.s", lies.to_bytes(), message_id="lies")
+        assert await one.verdict(9, 19) is Claim.FIRST
+        assert [await one.verdict(number, 20 + number) for number in (1, 2)] == [Claim.DONE, Claim.COPY]
+        assert await one.verdict(3, 13) is Claim.COPY, "this it can do"
+        assert await one.verdict(3, 23) is Claim.AGAIN
+        await one.transport.store("city.seen.liar.c.s", b"", message_id="unsaid")
+        assert await one.verdict(10, 20) is Claim.FIRST
+        assert await one.verdict(3, 13) is Claim.COPY
 
 
 async def test_deliveries_are_told_in_their_order_whatever_their_streams(url: str) -> None:
@@ -132,7 +170,7 @@ async def test_what_is_remembered_is_bounded_and_what_is_unwritten_is_not_forgot
 async def test_what_is_kept_and_can_not_be_read_is_never_taken_for_nothing(url: str) -> None:
     async with desks(url) as (one, _):
         await one.verdict(1, 10)
-        await one.transport.store("city.seen.c.t", b"nonsense", message_id="x")
+        await one.transport.store("city.seen.three.c.t", b"nonsense", message_id="x")
         assert isinstance(await one.verdict(1, 10, "t"), StorageFailed)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agentbus.errors import Unauthorized
 from agentbus.security import KeyPair, verified
-from agentbus.security.signing import DOMAIN, MAX_ENROLMENT, OVERHEAD, Header, parsed, signable, unsigned
+from agentbus.security.signing import DOMAIN, MAX_ENROLMENT, OVERHEAD, Header, packed, parsed, signable
 
 PAIR = KeyPair(bytes(32))
 U64 = st.integers(0, 2**64 - 1)
@@ -30,7 +30,7 @@ HEADER = Header("hall", 7, 1, 1_000_000, 31_000_000, False, False, b"enrolled")
 
 
 def sealed(header: Header, body: bytes, subject: str = "city.ev.x", reply: str = "") -> bytes:
-    rest = unsigned(header, body)
+    rest = packed(header) + body
     return PAIR.sign(signable(subject, reply, rest)) + rest
 
 
@@ -49,7 +49,7 @@ def test_the_layout_is_as_it_is_written_down() -> None:
         + b"hallenrolled"
         + b"body"
     )
-    assert unsigned(HEADER._replace(durable=True), b"body") == rest
+    assert packed(HEADER._replace(durable=True)) + b"body" == rest
     hashed = sha256(b"\x00\x01x" + b"\x00\x02yz" + rest).digest()
     assert signable("x", "yz", rest) == DOMAIN + hashed
 
@@ -87,7 +87,7 @@ def test_bytes_that_are_no_frame_are_refused_and_nothing_else_happens(body: byte
         header, start = parsed(body)
     except Unauthorized:
         return
-    assert unsigned(header, body[start:]) == body[64:], "what is read is all that stands there"
+    assert packed(header) + body[start:] == body[64:], "what is read is all that stands there"
 
 
 @given(st.data())
@@ -105,4 +105,4 @@ def test_a_frame_that_is_cut_or_altered_is_read_or_refused(data: st.DataObject) 
 @pytest.mark.parametrize("header", [HEADER._replace(source="x" * 256), HEADER._replace(enrolment=bytes(4097))])
 def test_what_has_no_room_is_not_signed(header: Header) -> None:
     with pytest.raises(Unauthorized, match="too long"):
-        unsigned(header, b"")
+        packed(header)

@@ -14,7 +14,8 @@ import structlog
 import uvloop
 
 from agentbus.errors import NotConnected, Unauthorized
-from agentbus.transports.nats import NatsTransport
+from agentbus.security import KeyPair
+from agentbus.transports.nats import Endpoint, NatsTransport
 from tests.nats_server import NatsServer
 
 from .conftest import Connect
@@ -139,3 +140,33 @@ async def test_a_missing_creds_file_is_named(nats_server: NatsServer, connect: C
     async with FakeBroker(info={"auth_required": True, "nonce": "abc"}) as broker:
         with pytest.raises(Unauthorized, match=r"can't be read: No such file.*node\.creds"):
             await connect(f"nats://{broker.where}", creds_file=str(missing))
+
+
+@pytest.mark.parametrize(
+    "nonce", ["agentbus frame v2\0" + 32 * "d", "agentbus enrolment v1\0", "", "a b", 300 * "a", 7, ["a"]], ids=repr
+)
+async def test_a_server_gets_no_signature_of_what_it_likes(connect: Connect, nonce: object) -> None:
+    """The key that answers a server's nonce is the one that signs frames: what could be a frame's is no nonce."""
+    asked: list[bytes] = []
+
+    def sign(message: bytes) -> bytes:
+        asked.append(message)
+        return bytes(64)
+
+    async with FakeBroker(info={"auth_required": True, "nonce": nonce}) as broker:
+
+        async def endpoint() -> Endpoint:
+            return Endpoint(url=f"nats://{broker.where}", jwt="x.y.z", sign=sign)
+
+        with pytest.raises(NotConnected, match="nonce"):
+            await connect(f"nats://{broker.where}", resolve=endpoint, timeout_s=0.5)
+        assert asked == []
+        assert not any(line.startswith(b"CONNECT") for line in broker.lines)
+
+
+async def test_no_seed_signs_what_is_no_nonce(connect: Connect) -> None:
+    seed = KeyPair.create().reveal_seed()
+    async with FakeBroker(info={"auth_required": True, "nonce": "agentbus frame v2\0" + 32 * "d"}) as broker:
+        with pytest.raises(NotConnected, match="nonce"):
+            await connect(f"nats://{broker.where}", nkey_seed=seed, timeout_s=0.5)
+        assert not any(line.startswith(b"CONNECT") for line in broker.lines)

@@ -140,6 +140,27 @@ async def test_a_conflict_does_not_cost_a_stream_with_copies_its_leader(connect:
     assert all(each.duplicate for each in await transport.store_all(batch, message_id="batch"))
 
 
+async def test_with_copies_too_writers_of_different_subjects_are_held_apart(
+    connect: Connect, one_of_three: str
+) -> None:
+    one, other = await connect(one_of_three), await connect(one_of_three)
+    await one.ensure_stream(replace(STREAM, limits=replace(STREAM.limits, replicas=3)))
+    last, started = 0, asyncio.get_running_loop().time()
+    for turn in range(10):
+        results = await asyncio.gather(
+            *(
+                link.store(subject, b"", message_id=f"{turn}{subject}", expected=last, among="kv.*.x")
+                for link, subject in ((one, "kv.a.x"), (other, "kv.b.x"), (one, "kv.c.x"))
+            ),
+            return_exceptions=True,
+        )
+        won = [result for result in results if isinstance(result, Stored)]
+        assert len(won) == 1
+        assert sum(isinstance(result, Conflict) for result in results) == 2
+        last = won[0].sequence
+    assert asyncio.get_running_loop().time() - started < 5.0
+
+
 async def test_the_follower_replaces_a_consumer_that_was_deleted(nats_server: NatsServer, connect: Connect) -> None:
     transport: NatsTransport = await connect(nats_server.url)
     await transport.ensure_stream(replace(STREAM, per_subject=-1))

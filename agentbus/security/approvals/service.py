@@ -48,7 +48,7 @@ class Approvals(Agent):
     Args:
         approvers: public NKEYs (``U...``) of people who may approve anything here.
         issuers: the realm's issuers, to believe enrolments of people: of the role `role`, with the approval among their
-            names.
+            names. `Identity.issuers` gives the present ones, also when a role has got another signing key.
         role: of people who approve.
         config: the knobs.
         durable: `ApprovalDecided` is a durable event, and an approved call runs only when that is stored.
@@ -64,7 +64,7 @@ class Approvals(Agent):
         self,
         approvers: Collection[str] = (),
         *,
-        issuers: Issuers | None = None,
+        issuers: Issuers | Callable[[], Issuers] | None = None,
         role: str = ROLE,
         config: ApprovalsConfig | None = None,
         durable: bool = False,

@@ -6,7 +6,7 @@ the desk was given; or whose enrolment holds now, is of the role for it, and has
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection
 
 from ...errors import ConfigurationError, Unauthorized
 from ..enrolling import Issuers, verified_enrolment
@@ -39,20 +39,23 @@ class Approvers:
 
     Args:
         keys: public NKEYs that may approve anything here.
-        issuers: the realm's issuers; an enrolment by the one of `role` may approve what its names say.
+        issuers: the realm's issuers, or what gives the present ones: an identity's, `Identity.issuers`, which follow
+            when a role gets another signing key. An enrolment by the one of `role` may approve what its names say.
         role: of people who approve.
 
     Raises:
         ConfigurationError: nobody could approve anything, or a key is none.
     """
 
-    def __init__(self, keys: Collection[str], issuers: Issuers | None = None, role: str = ROLE) -> None:
+    def __init__(
+        self, keys: Collection[str], issuers: Issuers | Callable[[], Issuers] | None = None, role: str = ROLE
+    ) -> None:
         if isinstance(keys, str):
             raise ConfigurationError("approvers: give a list of public NKEYs, not one text")
         self._keys = frozenset(key_of(key) for key in keys)
-        self._issuers: Mapping[bytes, str] = issuers or {}
+        self._issuers = issuers if callable(issuers) else _always(issuers or {})
         self._role = role
-        if not self._keys and role not in self._issuers.values():
+        if not self._keys and role not in self._issuers().values():
             raise ConfigurationError(
                 "nobody could approve anything: give approvers=[public NKEYs], or issuers= with one of the role "
                 f"{role!r}; agentbus identity new makes a key"
@@ -73,7 +76,7 @@ class Approvers:
             return public
         if not enrolment:
             raise Unauthorized(f"{public} is none of the approvers of this desk, and shows no enrolment")
-        person = verified_enrolment(enrolment, self._issuers, realm, now_s)
+        person = verified_enrolment(enrolment, self._issuers(), realm, now_s)
         if person.key != key:
             raise Unauthorized(f"{public} shows the enrolment of another, {person.node!r}")
         if person.role != self._role:
@@ -82,6 +85,10 @@ class Approvers:
             allowed = ", ".join(person.names) or "nothing"
             raise Unauthorized(f"{person.node!r} may approve {allowed}, not {approval!r}")
         return person.node
+
+
+def _always(issuers: Issuers) -> Callable[[], Issuers]:
+    return lambda: issuers
 
 
 def _names(person: Enrolment, approval: str) -> bool:

@@ -15,6 +15,9 @@ from ..realm.issuing import Wanted
 from .codec import signed_part
 from .model import Request
 
+RESERVED = ("enroller", "joiner")
+"""Names of the realm's own."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
@@ -24,11 +27,13 @@ class Terms:
         roles: as what. Never as `operator` or `enroller`.
         any_agent: also to host agents of any name (``*``), which hears all that is sent by name.
         reserved: names that no newcomer may have, nor its agents.
+        jobs: sharding jobs that a newcomer may work on.
     """
 
     roles: tuple[str, ...] = ("agent", "observer")
     any_agent: bool = False
-    reserved: frozenset[str] = frozenset(("enroller", "joiner"))
+    reserved: frozenset[str] = frozenset(RESERVED)
+    jobs: frozenset[str] = frozenset()
 
     def check(self, wanted: Wanted) -> None:
         """Raises `Refused`, which says what is not to be had."""
@@ -38,6 +43,8 @@ class Terms:
             raise Refused("nobody is admitted over the bus for agents of any name: name them, or be enrolled by hand")
         if taken := self.reserved & {wanted.node, *wanted.names}:
             raise Refused(f"the name {min(taken)!r} is reserved: take another")
+        if beyond := {*wanted.jobs} - self.jobs:
+            raise Refused(f"nobody is admitted over the bus for job {min(beyond)!r}: be enrolled by hand")
 
 
 def policy_of(demands: Demands, join_key: Callable[[], str], secret: bytes) -> Admission:
@@ -64,7 +71,8 @@ def policy_of(demands: Demands, join_key: Callable[[], str], secret: bytes) -> A
 
 
 class StillEnrolled:
-    """Whoever is enrolled is enrolled anew: as the same node, in the same role, for no more names.
+    """Whoever is enrolled is enrolled anew: as the same node, in the same role, for no more names
+    or jobs.
 
     A node may change its key: the former one signs the request, too.
 
@@ -87,6 +95,8 @@ class StillEnrolled:
             raise Refused(f"node {held.node!r} is enrolled as {held.role!r}, and is not enrolled anew as anything else")
         if "*" not in held.names and not set(wanted.names) <= set(held.names):
             raise Refused(f"node {held.node!r} asks for names that it was not enrolled for: enroll it by hand")
+        if not {*wanted.jobs} <= {*held.jobs}:
+            raise Refused(f"node {held.node!r} asks for jobs that it was not enrolled for: enroll it by hand")
         if self._revoked(held.key, held.issued_s):
             raise Refused(f"node {held.node!r} has been revoked")
         if held.key != wanted.key and not verified(

@@ -18,7 +18,7 @@ from ...wire.v1.enrolling_pb2 import (
 )
 from ..admission import MAX_VOUCHERS, Challenge, Voucher
 from ..credentials import RealmFile
-from ..keys import KEY_BYTES, KeyPair
+from ..keys import KEY_BYTES, KeyPair, verified
 from ..realm.issuing import Issued, Wanted
 from .model import NEWCOMER, NONCE_BYTES, Proofs, Request, Wish
 
@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 DOMAIN = b"agentbus enrolment wish v2\0"
+GRANT = b"agentbus enrolment grant v1\0"
 MAX_BYTES = 16384
 
 
@@ -50,6 +51,7 @@ def encode_wish(wish: Wish) -> bytes:
         realm=wish.realm,
         node=wanted.node,
         names=wanted.names,
+        jobs=wanted.jobs,
         role=wanted.role,
         asked_s=wish.asked_s,
         valid_s=wish.valid_s,
@@ -77,7 +79,8 @@ def decode_application(application: bytes) -> tuple[Wanted, str]:
         told = EnrolmentWish.FromString(application)
         if len(told.key) != KEY_BYTES or application_of(application) != application:
             raise Unauthorized("not an application: agentbus identity request makes one")
-        return Wanted(key=told.key, node=told.node, role=told.role, names=tuple(told.names)), told.realm
+        wanted = Wanted(key=told.key, node=told.node, role=told.role, names=tuple(told.names), jobs=tuple(told.jobs))
+        return wanted, told.realm
     except (DecodeError, ConfigurationError) as error:
         raise Unauthorized(f"not an application: {error}") from None
 
@@ -132,7 +135,7 @@ def decode_request(message: EnrolmentRequest) -> Request:
         told = EnrolmentWish.FromString(message.wish)
         if len(told.key) != KEY_BYTES or len(told.nonce) != NONCE_BYTES:
             raise Unauthorized("not a request to be enrolled: its key or its nonce is of another length")
-        wanted = Wanted(key=told.key, node=told.node, role=told.role, names=tuple(told.names))
+        wanted = Wanted(key=told.key, node=told.node, role=told.role, names=tuple(told.names), jobs=tuple(told.jobs))
         application = application_of(message.wish)
         proofs = _decode_proofs(message.proof) if message.admission == NEWCOMER else Proofs()
     except (DecodeError, ConfigurationError) as error:
@@ -150,10 +153,27 @@ def decode_request(message: EnrolmentRequest) -> Request:
     )
 
 
-def encode_grant(issued: Issued, realm: RealmFile, account_jwt: str, epoch_set: bytes = b"") -> EnrolmentGrant:
-    """What was issued; the account, as its operator has signed it, says for the realm who may issue."""
+def encode_grant(
+    issued: Issued, realm: RealmFile, account_jwt: str, wish: bytes, issuer: KeyPair, epoch_set: bytes = b""
+) -> EnrolmentGrant:
+    """What was issued for that wish; the account, as its operator has signed it, says for the realm who may issue. All
+    of it, where the servers are and their authority too, is signed by the key that issued; an epoch set by its own."""
     told = {**realm.as_json(), "account_jwt": account_jwt}
-    return EnrolmentGrant(jwt=issued.jwt, enrolment=issued.enrolment, realm=json.dumps(told), epoch_set=epoch_set)
+    grant = EnrolmentGrant(jwt=issued.jwt, enrolment=issued.enrolment, realm=json.dumps(told), epoch_set=epoch_set)
+    grant.signature = issuer.sign(_granted(wish, grant))
+    return grant
+
+
+def check_grant(message: EnrolmentGrant, wish: bytes, issuer: bytes) -> None:
+    """Raises `Unauthorized` when that key has not signed the grant, for this wish."""
+    if not verified(issuer, _granted(wish, message), message.signature):
+        raise Unauthorized("what is answered was not signed by an enroller for this request, or has been altered")
+
+
+def _granted(wish: bytes, grant: EnrolmentGrant) -> bytes:
+    """What is signed of a grant."""
+    parts = (wish, grant.jwt.encode(), grant.enrolment, grant.realm.encode())
+    return GRANT + sha256(b"".join(len(part).to_bytes(4, "big") + part for part in parts)).digest()
 
 
 def encode_puzzle(puzzle: Challenge) -> EnrolmentGrant:

@@ -170,7 +170,7 @@ class Desk:
             raise Refused("that is no token of this realm, or it has been used: agentbus realm token makes one")
         if now_s >= token.until_s:
             raise Refused("the token has expired: agentbus realm token makes another")
-        if wanted != Wanted(key=wanted.key, node=token.node, role=token.role, names=token.names):
+        if wanted != Wanted(key=wanted.key, node=token.node, role=token.role, names=token.names, jobs=token.jobs):
             raise Refused(f"the token is for node {token.node!r} as {token.role!r}, for {_names(token.names)}")
         return Admitted()
 

@@ -39,6 +39,7 @@ class Token:
     role: str
     names: tuple[str, ...]
     until_s: float
+    jobs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,7 @@ from ..realm.claims import decode, revocations
 from ..realm.demands import read_demands
 from ..realm.folder import ACCOUNT_JWT, JOIN_KEY, REALM, read_state, signing_key
 from ..realm.issuing import VALID_S
-from .admission import StillEnrolled, Terms, policy_of
+from .admission import RESERVED, StillEnrolled, Terms, policy_of
 from .codec import EnrolmentGrant, EnrolmentRequest, decode_request, encode_grant, encode_puzzle
 from .deciding import Desk, Standing
 from .publishing import Publisher, with_seats
@@ -83,6 +83,7 @@ class Enroller(Agent):
         self._quotas = [*quotas(policy)]
         for quota, counted in zip(self._quotas, read_books(self._folder).quotas, strict=False):
             quota.recall(counted)
+        terms = terms or Terms(reserved=frozenset((*RESERVED, *self._state.layout.escrows)))
         renewal = StillEnrolled(self._issuers, self._state.public.realm, self._void)
         self._desk = Desk(policy, renewal, lambda role: signing_key(self._folder, role), terms=terms, valid_s=valid_s)
         self._publisher = Publisher(self._state.public.realm)
@@ -117,7 +118,10 @@ class Enroller(Agent):
             raise
         log.info("enrolled", names=list(wanted.names))
         await self._publisher.publish(ctx, self._newest)
-        return encode_grant(issued, standing.public, standing.account_jwt, self._publisher.published)
+        issuer = signing_key(self._folder, wanted.role)
+        return encode_grant(
+            issued, standing.public, standing.account_jwt, asked.body, issuer, self._publisher.published
+        )
 
     @every(TICK_S, immediately=True)
     async def look(self, ctx: Context) -> None:

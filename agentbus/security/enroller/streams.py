@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...transport import StreamLimits, StreamSpec
 from ..electorate.following import epochs_stream
 from ..realm.folder import RealmState
+from ..realm.permissions import bucket_of, leases_of
 
 SEEN_BYTES, SEEN_S = 64 << 20, 30 * 86400.0
 """What is kept of the durable events that were seen, and for how long: as long as these are good."""
@@ -45,7 +46,7 @@ def stream_specs(state: RealmState, limits: StreamLimits) -> list[StreamSpec]:
                     name=f"agentbus_{realm}_shard_{job}_{name}", subjects=subjects, limits=kept, refuse_when_full=True
                 )
             )
-    for bucket in (*layout.buckets, *(f"shard-{job}-leases" for job in layout.jobs)):
+    for bucket in (*layout.buckets, *map(leases_of, layout.jobs), *map(bucket_of, layout.escrows)):
         made.append(
             StreamSpec(
                 name=f"KV_{realm}_{bucket}",

@@ -109,7 +109,13 @@ def _told(books: Books) -> dict[str, Any]:
             for quota in books.quotas
         ],
         "tokens": {
-            _text(key): {"node": token.node, "role": token.role, "names": list(token.names), "until_s": token.until_s}
+            _text(key): {
+                "node": token.node,
+                "role": token.role,
+                "names": list(token.names),
+                "jobs": list(token.jobs),
+                "until_s": token.until_s,
+            }
             for key, token in books.tokens.items()
         },
     }
@@ -139,6 +145,7 @@ def _read(told: Mapping[str, Any]) -> Books:
                 node=str(each["node"]),
                 role=str(each["role"]),
                 names=tuple(map(str, each["names"])),
+                jobs=tuple(map(str, each["jobs"])),
                 until_s=float(each["until_s"]),
             )
             for key, each in told["tokens"].items()

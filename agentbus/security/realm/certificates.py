@@ -72,6 +72,26 @@ def server_certificate(ca: str, ca_key: str, hosts: Sequence[str], now: datetime
     return certificate.public_bytes(Encoding.PEM).decode(), _secret(key)
 
 
+def end_of(certificate: str) -> datetime:
+    """Until when a certificate is valid, PEM. Raises `ConfigurationError`."""
+    return _read(certificate).not_valid_after_utc
+
+
+def hosts_of(certificate: str) -> list[str]:
+    """By which names and addresses a server's certificate says that it is reached. Raises `ConfigurationError`."""
+    names = _read(certificate).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return [str(name.value) for name in names]
+
+
+def _read(certificate: str) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(certificate.encode())
+    except ValueError:
+        raise ConfigurationError(
+            "the servers' certificate can't be read: agentbus realm renew makes a new one"
+        ) from None
+
+
 def _dated(builder: x509.CertificateBuilder, now: datetime, days: int) -> x509.CertificateBuilder:
     now = now.astimezone(UTC)
     return (

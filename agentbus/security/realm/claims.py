@@ -16,6 +16,7 @@ from hashlib import new as new_hash
 from typing import Any, cast
 
 from ...errors import ConfigurationError, Unauthorized
+from ..credentials import FormerIssuer, former_of
 from ..keys import KeyPair, Kind, key_of, verified
 from .permissions import Permissions
 
@@ -23,6 +24,10 @@ _HEADER = {"typ": "JWT", "alg": "ed25519-nkey"}
 _VERSION = 2
 _LONGEST = 1 << 20
 """Characters of a JWT that is read."""
+
+
+FORMER = "agentbus_former"
+"""A claim of our own, of accounts."""
 
 
 def encode(claims: Mapping[str, Any], issuer: KeyPair, now_s: int) -> str:
@@ -87,6 +92,7 @@ def account_claims(
     limits: AccountLimits,
     scopes: Sequence[tuple[str, str, Permissions]] = (),
     revoked: Mapping[str, int] | None = None,
+    former: Sequence[tuple[str, str, int]] = (),
 ) -> dict[str, Any]:
     """Of an account, by its operator.
 
@@ -96,9 +102,12 @@ def account_claims(
         limits: what it may use.
         scopes: its signing keys: public key, role, and what whoever it signs may do.
         revoked: users, to the second (since 1970) up to which what was issued to them is void.
+        former: signing keys that were replaced: public key, role, and until when (seconds since 1970) they counted.
+            Members mind these, servers do not.
     """
     return {
         "name": name,
+        FORMER: [list(entry) for entry in former],
         "sub": account,
         "nats": {
             "type": "account",
@@ -159,6 +168,14 @@ def signing_keys(claims: Mapping[str, Any]) -> dict[str, str]:
     """Of an account's claims: its signing keys, public NKEYs, to the role that each issues."""
     found: Any = claims["nats"].get("signing_keys") or []
     return {str(scope["key"]): str(scope["role"]) for scope in found}
+
+
+def former_issuers(claims: Mapping[str, Any]) -> tuple[FormerIssuer, ...]:
+    """Of an account's claims: the signing keys that it had before. Raises `Unauthorized`."""
+    try:
+        return former_of(claims.get(FORMER, ()))
+    except (TypeError, ValueError):
+        raise Unauthorized("the account's former signing keys can't be read") from None
 
 
 def _template(permissions: Permissions) -> dict[str, Any]:

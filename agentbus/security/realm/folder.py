@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from ...errors import ConfigurationError
-from ..credentials import Credentials, RealmFile, read_secret, write_secret
+from ..credentials import Credentials, FormerIssuer, RealmFile, read_secret, write_secret
 from ..electorate.model import VOTERS, Member
 from ..enroller.model import Token
 from ..keys import KeyPair, Kind, key_of
 from . import server_files
 from .books import open_books
-from .certificates import authority, check_host, server_certificate
+from .certificates import authority, check_host, end_of, hosts_of, server_certificate
 from .claims import AccountLimits, account_claims, encode, operator_claims, system_user_claims
 from .demands import Demands, write_demands
 from .issuing import LONGEST_S, Wanted, issue
@@ -38,6 +38,9 @@ from .server_files import ServerLimits
 
 REALM, ACCOUNT_JWT, JOIN_KEY, JOINER, ENROLLER = "realm.json", "account.jwt", "join.key", "joiner.id", "enroller.id"
 JOINER_S = 365 * 86400
+FORMER_S = 31 * 86400
+"""Seconds for which a signing key that was replaced is remembered: longer than a durable frame is good."""
+MAX_FORMER = 64
 SYSTEM_S = 300
 """Seconds that the system account's user lives, with which the operator's acts reach the servers."""
 
@@ -59,6 +62,8 @@ class RealmState:
         revoked: users, to the second up to which what was issued to them is void.
         servers: how many; 1: alone, without a resolver that is pushed to.
         disk_bytes: of its streams.
+        made_s: when it was made, seconds since 1970. Its operator's JWT is of that time for ever: servers that run take
+            no other.
     """
 
     public: RealmFile
@@ -66,6 +71,7 @@ class RealmState:
     revoked: Mapping[str, int] = field(default_factory=dict[str, int])
     servers: int = 1
     disk_bytes: int = 8 << 30
+    made_s: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """What `of_json` reads."""
@@ -74,9 +80,11 @@ class RealmState:
             "realm": self.public.as_json(),
             "buckets": {name: list(keys) for name, keys in layout.buckets.items()},
             "jobs": list(layout.jobs),
+            "escrows": list(layout.escrows),
             "revoked": dict(self.revoked),
             "servers": self.servers,
             "disk_bytes": self.disk_bytes,
+            "made_s": self.made_s,
         }
 
     @classmethod
@@ -90,10 +98,12 @@ class RealmState:
                     realm=public.realm,
                     buckets={str(name): tuple(map(str, keys)) for name, keys in told["buckets"].items()},
                     jobs=tuple(map(str, told["jobs"])),
+                    escrows=tuple(map(str, told["escrows"])),
                 ),
                 revoked={str(user): int(at) for user, at in told["revoked"].items()},
                 servers=int(told["servers"]),
                 disk_bytes=int(told["disk_bytes"]),
+                made_s=int(told.get("made_s", 0)),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ConfigurationError(f"not a realm: {type(error).__name__}: {error}") from None
@@ -144,18 +154,20 @@ class RealmFolder:
         allowed = permissions(state.layout)
         scopes = [(key, role, allowed[role]) for role, keys in state.public.roles.items() for key in keys]
         limits = AccountLimits(disk_bytes=state.disk_bytes, memory_bytes=256 << 20)
-        claims = account_claims(state.public.account, state.public.realm, limits, scopes, state.revoked)
+        former = [(former.key, former.role, former.until_s) for former in state.public.former]
+        claims = account_claims(state.public.account, state.public.realm, limits, scopes, state.revoked, former)
         return encode(claims, self.offline("operator", Kind.OPERATOR), now_s)
 
     def write(self, state: RealmState, now_s: int) -> str:
         """Keeps a new state, and what follows from it; returns the account's new JWT."""
-        self.state = state
         operator = self.offline("operator", Kind.OPERATOR)
-        public = state.public
+        now_s = max(now_s, state.public.issued_s)  # members take nothing older than what they know
+        public = replace(state.public, issued_s=now_s)
+        self.state = state = replace(state, public=public)
         jwt = self.account_jwt(now_s)
         system = account_claims(public.system_account, "SYS", AccountLimits(disk_bytes=0, memory_bytes=0))
         own = encode(
-            operator_claims(public.operator, f"{public.realm}-operator", public.system_account), operator, now_s
+            operator_claims(public.operator, f"{public.realm}-operator", public.system_account), operator, state.made_s
         )
         jwts = {public.account: jwt, public.system_account: encode(system, operator, now_s)}
         text = server_files.accounts(own, public.system_account, jwts, full=state.servers > 1)
@@ -175,7 +187,8 @@ class RealmFolder:
         """A new signing key for a role; returns the account's new JWT.
 
         Args:
-            keep: whether what the present key signed stays valid until it expires. If not, its users are cut off.
+            keep: whether what the present key signed stays valid until it expires. If not, its users are cut off, and
+                nothing that any earlier key of the role has signed counts any more, what is durable neither.
         """
         public = self.public
         if role not in public.roles:
@@ -183,8 +196,29 @@ class RealmFolder:
         self.offline("operator", Kind.OPERATOR)  # before anything is changed
         fresh = KeyPair.create(Kind.ACCOUNT)
         keys = (fresh.public, *(public.roles[role][:1] if keep else ()))
+        gone = [
+            FormerIssuer(key=key, role=role, until_s=now_s + 1) for key in public.roles[role][1:]
+        ]  # the second is over
+        former = [*public.former, *gone] if keep else [each for each in public.former if each.role != role]
+        former = [each for each in former if each.until_s > now_s - FORMER_S][-MAX_FORMER:]
         write_secret(self.enroller / "roles" / f"{role}.nk", fresh.reveal_seed() + "\n")
-        return self.write(replace(self.state, public=replace(public, roles={**public.roles, role: keys})), now_s)
+        changed = replace(public, roles={**public.roles, role: keys}, former=tuple(former))
+        return self.write(replace(self.state, public=changed), now_s)
+
+    @property
+    def certificate(self) -> str:
+        """What its servers show, PEM. Raises `ConfigurationError`."""
+        return read_secret(self.folder / "servers" / "tls" / "server.pem", "agentbus realm renew makes one")
+
+    def renew(self, now_s: int) -> datetime:
+        """Another key and certificate for its servers, by the same authority and for the same names; returns until when
+        it is valid. Servers that run show it once they have read their configuration anew (`pushing.reload`)."""
+        ca_key = read_secret(self.folder / "offline" / "ca.key", "bring offline/ back for this act")
+        hosts, now = hosts_of(self.certificate), datetime.fromtimestamp(now_s, UTC)
+        certificate, key = server_certificate(self.public.ca, ca_key, hosts, now)
+        for name, text in (("server.key", key), ("server.pem", certificate)):
+            write_secret(self.folder / "servers" / "tls" / name, text)
+        return end_of(certificate)
 
     def system_user(self, now_s: int) -> tuple[KeyPair, str]:
         """A user of the system account for one act: its key, and its JWT."""
@@ -194,7 +228,10 @@ class RealmFolder:
 
     def enroll(self, pair: KeyPair, wanted: Wanted, now_s: int, valid_s: int) -> Credentials:
         """Enrolls a key here, by the role's signing key. The node's name is this key's from now on; an `agent` votes as
-        soon as an enroller has issued the next epoch set."""
+        soon as an enroller has issued the next epoch set. Raises `ConfigurationError`, also for a job that the realm
+        has not got."""
+        if missing := {*wanted.jobs} - {*self.state.layout.jobs}:
+            raise ConfigurationError(f"realm {self.public.realm!r} has no job {min(missing)!r}: name it at its making")
         issued = issue(wanted, self.signing(wanted.role), self.public, now_s, valid_s)
         member = Member(
             key=wanted.key,
@@ -306,7 +343,7 @@ def create(
             log=log,
         )
         write_secret(where / "server.conf", text)
-    state = RealmState(public=public, layout=layout, servers=servers, disk_bytes=limits.disk_bytes)
+    state = RealmState(public=public, layout=layout, servers=servers, disk_bytes=limits.disk_bytes, made_s=now_s)
     write_secret(folder / REALM, json.dumps(state.as_json(), indent=1) + "\n")
     write_demands(folder / "enroller", admission or Demands())
     made = RealmFolder(folder)

@@ -21,6 +21,7 @@ VALID_S = 3600
 LONGEST_S = 400 * 86400
 """Seconds: beyond any validity that is asked for on purpose."""
 MAX_NAMES = 64
+MAX_JOBS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,7 @@ class Wanted:
         node: its name.
         role: as what.
         names: the agents that it may host, or ``*`` alone for any. The broker knows no beginnings of names.
+        jobs: the sharding jobs that it may work on.
 
     Raises:
         SubjectError, ConfigurationError: a name that is none, or one that the broker can't hold a node to.
@@ -41,6 +43,7 @@ class Wanted:
     node: str
     role: str
     names: tuple[str, ...] = ()
+    jobs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_name(self.node, "node")
@@ -52,6 +55,10 @@ class Wanted:
                 check_name(name, "agent")
         if "*" in self.names and len(self.names) > 1:
             raise ConfigurationError("'*' is any agent: give it alone")
+        if len(self.jobs) > MAX_JOBS:
+            raise ConfigurationError(f"{len(self.jobs)} jobs for one node: at most {MAX_JOBS}")
+        for job in self.jobs:
+            check_name(job, "job")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +76,14 @@ def issue(wanted: Wanted, issuer: KeyPair, realm: RealmFile, now_s: int, valid_s
     if not 0 < valid_s <= LONGEST_S:
         raise ConfigurationError(f"a validity of {valid_s} s: above 0, and {LONGEST_S} at most")
     end = now_s + valid_s
-    tags = tuple(f"agent:{name}" for name in wanted.names)
+    tags = (*(f"agent:{name}" for name in wanted.names), *(f"job:{job}" for job in wanted.jobs))
     user = public_nkey(wanted.key, Kind.USER)
     enrolment = Enrolment(
         key=wanted.key,
         realm=realm.realm,
         node=wanted.node,
         names=wanted.names,
+        jobs=wanted.jobs,
         role=wanted.role,
         issued_s=now_s,
         expires_s=end,

@@ -1,28 +1,33 @@
 """What each role may publish and subscribe: role -> subject patterns. Pure.
 
 A pattern may hold nats-server's template variables: ``{{name()}}`` is the node's name, ``{{tag(agent)}}`` the name of
-each agent that it may host. JetStream's API is allowed per stream and verb, never ``$JS.API.>``: whoever has that reads
-every stream by a consumer of its own, and purges it.
+each agent that it may host, ``{{tag(job)}}`` each sharding job that it works on. A pattern with several of them stands
+for every combination; one with a tag that the node has not got stands for nothing. JetStream's API is allowed per
+stream and verb, never ``$JS.API.>``: whoever has that reads every stream by a consumer of its own, and purges it.
 
 Invariants: nobody may listen in another's inbox, or publish where a node hears the broker itself (subjects of six
 tokens and more, below ``{realm}.in.NODE.own``); answers go to four or five tokens, and are believed for who signed
 them. Never ``allow_responses``: it lets whoever hears a request publish to its reply subject, whatever that is, so that
 a node which asks itself, or another, with ``$JS.API.STREAM.PURGE.X`` for a reply subject purges a stream;
 nobody but `operator` and `enroller` may make, change, purge or delete a stream, as a stream's settings can copy another
-stream's messages to where they may be heard.
+stream's messages to where they may be heard; what a node has seen of durable events it writes under its own name; a
+job's streams and leases are for the nodes that were enrolled for the job, an escrow ledger's bucket is written by those
+that were enrolled for an agent of the ledger's name.
 
 Reference: NATS documentation, "Authorization", "Scoped signing keys"; docs/wire.md for the subjects.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ...errors import ConfigurationError
 from ...subjects import check_name
 
 NODE = "{{name()}}"
 AGENT = "{{tag(agent)}}"
+JOB = "{{tag(job)}}"
 ENROL_TYPE = "agentbus-wire-v1-EnrolmentRequest"
 """The type, as it stands in a subject, of a request to be enrolled."""
 APPROVING = ("agentbus-wire-v1-WaitingRequest", "agentbus-wire-v1-AnswerRequest")
@@ -59,20 +64,26 @@ class Layout:
         realm: its name.
         buckets: each bucket's name, to the keys that agents may write: patterns, in which ``{agent}`` is the name of
             each agent that the node hosts. All agents may read all of them. A lease is such a key.
-        jobs: of sharding (`ShardJob`): all agents work on all of them.
+        jobs: of sharding (`ShardJob`): the nodes that are enrolled for one read and write its streams and leases.
+        escrows: names of escrow ledgers: those that are enrolled for an agent of a ledger's name write it, all agents
+            read it. No newcomer gets such a name by the join key.
 
     Raises:
-        SubjectError, ConfigurationError: a name or a pattern that is none.
+        SubjectError, ConfigurationError: a name or a pattern that is none, or two of one name.
     """
 
     realm: str
     buckets: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"checkpoints": ("{agent}.>",)})
     jobs: Sequence[str] = ()
+    escrows: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         check_name(self.realm, "realm")
-        for name in (*self.buckets, *self.jobs):
-            check_name(name, "bucket or job")
+        for name in (*self.buckets, *self.jobs, *self.escrows):
+            check_name(name, "bucket, job or ledger")
+        all_buckets = [*self.buckets, *map(leases_of, self.jobs), *map(bucket_of, self.escrows)]
+        if len(set(all_buckets)) < len(all_buckets):
+            raise ConfigurationError(f"realm {self.realm!r}: of {', '.join(sorted(all_buckets))} two have one name")
         for pattern in (pattern for keys in self.buckets.values() for pattern in keys):
             for token in pattern.split("."):
                 if token not in ("*", ">", "{agent}"):
@@ -81,21 +92,41 @@ class Layout:
     @property
     def streams(self) -> dict[str, tuple[str, ...]]:
         """Every stream of the realm, to what agents may store in it: durable events, dead letters, what of signed
-        durable events was seen, epoch sets, sharding jobs, buckets."""
+        durable events was seen, epoch sets, sharding jobs, buckets, escrow ledgers."""
         realm = self.realm
         found: dict[str, tuple[str, ...]] = {
-            f"agentbus_{realm}_{kind}": (f"{realm}.{kind}.>",) for kind in ("log", "dead", "seen")
+            f"agentbus_{realm}_{kind}": (f"{realm}.{kind}.>",) for kind in ("log", "dead")
         }
         found[f"agentbus_{realm}_epochs"] = ()  # the enroller's alone
+        found[f"agentbus_{realm}_seen"] = (f"{realm}.seen.{NODE}.>",)
         for job in self.jobs:
-            root = f"{realm}.shard.{job}"
-            found[f"agentbus_{realm}_shard_{job}_in"] = (f"{root}.in.*",)
-            found[f"agentbus_{realm}_shard_{job}_out"] = (f"{root}.out.*", f"{root}.ok.*.*")
-            found[f"KV_{realm}_shard-{job}-leases"] = (f"$KV.{realm}_shard-{job}-leases.>",)
+            found |= zip(_job_streams(realm, job), _job_streams(realm, JOB).values(), strict=True)
         for bucket, keys in self.buckets.items():
             prefix = f"$KV.{realm}_{bucket}."
             found[f"KV_{realm}_{bucket}"] = tuple(prefix + key.replace("{agent}", AGENT) for key in keys)
+        for escrow in self.escrows:
+            found[f"KV_{realm}_{bucket_of(escrow)}"] = (f"$KV.{realm}_{bucket_of(AGENT)}.>",)
         return found
+
+
+def leases_of(job: str) -> str:
+    """The bucket of a sharding job's leases."""
+    return f"shard-{job}-leases"
+
+
+def bucket_of(escrow: str) -> str:
+    """The bucket of an escrow ledger."""
+    return f"escrow-{escrow}"
+
+
+def _job_streams(realm: str, job: str) -> dict[str, tuple[str, ...]]:
+    """A job's streams, to what who works on it may store in them."""
+    root = f"{realm}.shard.{job}"
+    return {
+        f"agentbus_{realm}_shard_{job}_in": (f"{root}.in.*",),
+        f"agentbus_{realm}_shard_{job}_out": (f"{root}.out.*", f"{root}.ok.*.{AGENT}"),
+        f"KV_{realm}_{leases_of(job)}": (f"$KV.{realm}_{leases_of(job)}.>",),
+    }
 
 
 def permissions(layout: Layout) -> dict[str, Permissions]:
@@ -105,12 +136,15 @@ def permissions(layout: Layout) -> dict[str, Permissions]:
     enrol = f"{realm}.any.{ENROL_TYPE}"
     present = ("$SRV.>", f"{realm}.why")
     heard = (f"{realm}.ev.>",)
-    asked = (f"{realm}.to.*.*", f"{realm}.any.*", f"{realm}.all.*", f"{realm}.call.*")
+    asked = (f"{realm}.to.*.*", f"{realm}.any.*", f"{realm}.all.*", f"{realm}.call.*", f"{realm}.closed.*")
     answers = (f"{realm}.in.*.*", f"{realm}.in.*.*.*")
     dead, seen, epochs = (f"agentbus_{realm}_{kind}" for kind in ("dead", "seen", "epochs"))
-    stored = [subject for subjects in layout.streams.values() for subject in subjects]
-    used = [stream for stream in layout.streams if stream not in (dead, seen)]
-    every = [*layout.streams]
+    every = layout.streams
+    stored = dict.fromkeys(subject for subjects in every.values() for subject in subjects)
+    shards = [stream for job in layout.jobs for stream in _job_streams(realm, job)]
+    used = [stream for stream in every if stream not in (dead, seen, *shards)]
+    if layout.jobs:
+        used += _job_streams(realm, JOB)
     return {
         "agent": Permissions(
             publish=(
@@ -131,6 +165,7 @@ def permissions(layout: Layout) -> dict[str, Permissions]:
                 f"{realm}.any.*",
                 f"{realm}.all.*",
                 f"{realm}.call.*",
+                f"{realm}.closed.*",
             ),
             deaf=(enrol, f"{realm}.all.{ENROL_TYPE}"),
         ),
@@ -165,11 +200,11 @@ def permissions(layout: Layout) -> dict[str, Permissions]:
     }
 
 
-def _streams(streams: Sequence[str], *verbs: Sequence[str]) -> tuple[str, ...]:
+def _streams(streams: Iterable[str], *verbs: Sequence[str]) -> tuple[str, ...]:
     """JetStream's API, per stream and verb."""
     return tuple(f"$JS.API.{verb.format(s=stream)}" for stream in streams for group in verbs for verb in group)
 
 
-def _settled(streams: Sequence[str]) -> tuple[str, ...]:
+def _settled(streams: Iterable[str]) -> tuple[str, ...]:
     """Acknowledgements, and flow control's answers."""
     return tuple(f"$JS.{kind}.{stream}.>" for stream in streams for kind in ("ACK", "FC"))

@@ -25,14 +25,21 @@ APPLYING = b"agentbus application v1\0"
 
 
 def make_token(
-    realm: RealmFolder, path: Path, *, node: str, role: str, names: tuple[str, ...], until_s: float
+    realm: RealmFolder,
+    path: Path,
+    *,
+    node: str,
+    role: str,
+    names: tuple[str, ...],
+    until_s: float,
+    jobs: tuple[str, ...] = (),
 ) -> Token:
     """A token that admits once, into a file of mode 0600. Raises `ConfigurationError`."""
     pair = KeyPair.create()
-    wanted = Wanted(key=pair.key, node=node, role=role, names=names)
+    wanted = Wanted(key=pair.key, node=node, role=role, names=names, jobs=jobs)
     realm.signing(role)
-    token = Token(node=wanted.node, role=wanted.role, names=wanted.names, until_s=until_s)
-    told = {"token": pair.reveal_seed(), "node": node, "role": role, "agents": list(names)}
+    token = Token(node=wanted.node, role=wanted.role, names=wanted.names, jobs=wanted.jobs, until_s=until_s)
+    told = {"token": pair.reveal_seed(), "node": node, "role": role, "agents": list(names), "jobs": list(jobs)}
     write_secret(path, json.dumps(told) + "\n")
     realm.add_token(pair.key, token)
     return token
@@ -44,7 +51,11 @@ def read_token(path: Path) -> tuple[KeyPair, Token]:
     try:
         told = json.loads(text)
         token = Token(
-            node=str(told["node"]), role=str(told["role"]), names=tuple(map(str, told["agents"])), until_s=0.0
+            node=str(told["node"]),
+            role=str(told["role"]),
+            names=tuple(map(str, told["agents"])),
+            jobs=tuple(map(str, told["jobs"])),
+            until_s=0.0,
         )
         return KeyPair.from_seed(str(told["token"])), token
     except (ConfigurationError, ValueError, KeyError, TypeError):

@@ -42,7 +42,7 @@ class EnrolmentVoucher(_message.Message):
     def __init__(self, key: _Optional[bytes] = ..., until_s: _Optional[int] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class EnrolmentWish(_message.Message):
-    __slots__ = ("key", "realm", "node", "names", "role", "asked_s", "valid_s", "nonce")
+    __slots__ = ("key", "realm", "node", "names", "role", "asked_s", "valid_s", "nonce", "jobs")
     KEY_FIELD_NUMBER: _ClassVar[int]
     REALM_FIELD_NUMBER: _ClassVar[int]
     NODE_FIELD_NUMBER: _ClassVar[int]
@@ -51,6 +51,7 @@ class EnrolmentWish(_message.Message):
     ASKED_S_FIELD_NUMBER: _ClassVar[int]
     VALID_S_FIELD_NUMBER: _ClassVar[int]
     NONCE_FIELD_NUMBER: _ClassVar[int]
+    JOBS_FIELD_NUMBER: _ClassVar[int]
     key: bytes
     realm: str
     node: str
@@ -59,7 +60,8 @@ class EnrolmentWish(_message.Message):
     asked_s: int
     valid_s: int
     nonce: bytes
-    def __init__(self, key: _Optional[bytes] = ..., realm: _Optional[str] = ..., node: _Optional[str] = ..., names: _Optional[_Iterable[str]] = ..., role: _Optional[str] = ..., asked_s: _Optional[int] = ..., valid_s: _Optional[int] = ..., nonce: _Optional[bytes] = ...) -> None: ...
+    jobs: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, key: _Optional[bytes] = ..., realm: _Optional[str] = ..., node: _Optional[str] = ..., names: _Optional[_Iterable[str]] = ..., role: _Optional[str] = ..., asked_s: _Optional[int] = ..., valid_s: _Optional[int] = ..., nonce: _Optional[bytes] = ..., jobs: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class EnrolmentPuzzle(_message.Message):
     __slots__ = ("challenge", "bits")
@@ -70,15 +72,17 @@ class EnrolmentPuzzle(_message.Message):
     def __init__(self, challenge: _Optional[bytes] = ..., bits: _Optional[int] = ...) -> None: ...
 
 class EnrolmentGrant(_message.Message):
-    __slots__ = ("jwt", "enrolment", "realm", "epoch_set", "puzzle")
+    __slots__ = ("jwt", "enrolment", "realm", "epoch_set", "puzzle", "signature")
     JWT_FIELD_NUMBER: _ClassVar[int]
     ENROLMENT_FIELD_NUMBER: _ClassVar[int]
     REALM_FIELD_NUMBER: _ClassVar[int]
     EPOCH_SET_FIELD_NUMBER: _ClassVar[int]
     PUZZLE_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     jwt: str
     enrolment: bytes
     realm: str
     epoch_set: bytes
     puzzle: EnrolmentPuzzle
-    def __init__(self, jwt: _Optional[str] = ..., enrolment: _Optional[bytes] = ..., realm: _Optional[str] = ..., epoch_set: _Optional[bytes] = ..., puzzle: _Optional[_Union[EnrolmentPuzzle, _Mapping]] = ...) -> None: ...
+    signature: bytes
+    def __init__(self, jwt: _Optional[str] = ..., enrolment: _Optional[bytes] = ..., realm: _Optional[str] = ..., epoch_set: _Optional[bytes] = ..., puzzle: _Optional[_Union[EnrolmentPuzzle, _Mapping]] = ..., signature: _Optional[bytes] = ...) -> None: ...

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x61gentbus/wire/v1/security.proto\x12\x10\x61gentbus.wire.v1\"\x87\x01\n\tEnrolment\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\r\n\x05realm\x18\x02 \x01(\t\x12\x0c\n\x04node\x18\x03 \x01(\t\x12\r\n\x05names\x18\x04 \x03(\t\x12\x0c\n\x04role\x18\x05 \x01(\t\x12\x10\n\x08issued_s\x18\x06 \x01(\x04\x12\x11\n\texpires_s\x18\x07 \x01(\x04\x12\x0e\n\x06issuer\x18\x08 \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x61gentbus/wire/v1/security.proto\x12\x10\x61gentbus.wire.v1\"\x95\x01\n\tEnrolment\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\r\n\x05realm\x18\x02 \x01(\t\x12\x0c\n\x04node\x18\x03 \x01(\t\x12\r\n\x05names\x18\x04 \x03(\t\x12\x0c\n\x04role\x18\x05 \x01(\t\x12\x10\n\x08issued_s\x18\x06 \x01(\x04\x12\x11\n\texpires_s\x18\x07 \x01(\x04\x12\x0e\n\x06issuer\x18\x08 \x01(\x0c\x12\x0c\n\x04jobs\x18\t \x03(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'agentbus.wire.v1.security_p
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ENROLMENT']._serialized_start=54
-  _globals['_ENROLMENT']._serialized_end=189
+  _globals['_ENROLMENT']._serialized_end=203
 # @@protoc_insertion_point(module_scope)

@@ -67,11 +67,17 @@ def body_of(wish: Wish) -> bytes:
 class Office:
     """A desk, its register, and who asks it."""
 
-    def __init__(self, *policies: Admission, terms: Terms | None = None, members: tuple[Member, ...] = ()) -> None:
+    def __init__(
+        self,
+        *policies: Admission,
+        terms: Terms | None = None,
+        jobs: tuple[str, ...] = (),
+        members: tuple[Member, ...] = (),
+    ) -> None:
         self.standing = STANDING
         renewal = StillEnrolled(lambda: self.standing.public.issuers, "plant", self._void)
         policy = AllOf(*(policies or (RealmKey(SECRET),)))
-        self.desk = Desk(policy, renewal, KEYS.__getitem__, terms=terms)
+        self.desk = Desk(policy, renewal, KEYS.__getitem__, terms=terms or Terms(jobs=frozenset(jobs)))
         self.register = Register("plant", KEYS["enroller"], members=members)
         self.tokens: dict[bytes, Token] = {}
         self.asked = 0
@@ -86,6 +92,7 @@ class Office:
             node=other.pop("node", "hall"),
             role=other.pop("role", "agent"),
             names=other.pop("names", ("door",)),
+            jobs=other.pop("jobs", ()),
         )
         told = {"realm": "plant", "asked_s": NOW, "valid_s": 0, "nonce": self.asked.to_bytes(16, "big"), **other}
         return Wish(wanted=wanted, **told)
@@ -136,6 +143,18 @@ def test_the_join_key_makes_nobody_an_operator(role: str) -> None:
 def test_the_join_key_gives_no_name_that_would_hear_others(other: dict[str, Any]) -> None:
     with pytest.raises(Refused, match=r"agents of any name|is reserved"):
         Office().join(**other)
+
+
+def test_the_join_key_gives_the_jobs_that_the_operator_says() -> None:
+    with pytest.raises(Refused, match="nobody is admitted over the bus for job 'press'"):
+        Office().join(jobs=("press",))
+    office = Office(jobs=("press", "mill"))
+    held = office.join(jobs=("mill",))
+    assert decode(held.jwt)["nats"]["tags"] == ["agent:door", "job:mill"]
+    again = office.renew(held, jobs=("mill",))
+    assert verified_enrolment(again.enrolment, REALM.issuers, "plant", NOW).jobs == ("mill",)
+    with pytest.raises(Refused, match="admits nobody for job 'forge'"):
+        office.join(jobs=("mill", "forge"))
 
 
 def test_another_join_key() -> None:
@@ -203,6 +222,7 @@ def test_who_is_enrolled_is_enrolled_anew() -> None:
         ({"node": "gate"}, "not enrolled anew as anything else"),
         ({"names": ("door", "safe")}, "names that it was not enrolled for"),
         ({"names": ("*",)}, "names that it was not enrolled for"),
+        ({"jobs": ("press",)}, "jobs that it was not enrolled for"),
     ],
 )
 def test_for_nothing_more(other: dict[str, Any], why: str) -> None:
@@ -274,7 +294,17 @@ def test_requests_that_are_none(damage: dict[str, bytes]) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"node": "a.b"}, {"role": ""}, {"names": ("a*",)}, {"names": ("*", "b")}, {"names": ("a",) * 65}]
+    "wrong",
+    [
+        {"node": "a.b"},
+        {"role": ""},
+        {"names": ("a*",)},
+        {"names": ("*", "b")},
+        {"names": ("a",) * 65},
+        {"jobs": ("a.b",)},
+        {"jobs": ("*",)},
+        {"jobs": ("a",) * 17},
+    ],
 )
 def test_what_a_broker_can_not_hold_a_node_to(wrong: dict[str, Any]) -> None:
     with pytest.raises(AgentBusError):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from google.protobuf.wrappers_pb2 import Int64Value
 
 from agentbus import Node, every
 from agentbus.context import Context
@@ -16,6 +17,7 @@ from agentbus.security import Credentials, Identity, KeyPair, RealmFile
 from agentbus.security.renewing import RenewalConfig
 from agentbus.storage import Bucket, CheckpointedAgent
 from agentbus.transports.memory import MemoryBroker, MemoryTransport
+from agentbus.transports.nats import NatsTransport
 from tests.transports.nats_world import until
 
 from .world import World
@@ -33,6 +35,17 @@ async def test_an_identity_connects_by_itself(world: World) -> None:
         Node(identity=world.identity("hall"), transport=MemoryTransport(MemoryBroker()))
     node = Node(identity=world.identity("hall"), realm="plant", name="hall")
     assert (node.name, node.subjects.realm, node.transport.url) == ("hall", "plant", f"tls://127.0.0.1:{world.port}")
+
+
+async def test_its_wire_may_be_a_transport_of_ones_own(world: World, tmp_path: Path) -> None:
+    class Wire(NatsTransport):
+        """Tells more."""
+
+    path = tmp_path / "hall.id"
+    world.credentials("hall").save(path)
+    async with world.enroller(), Node(identity=Identity.load(path, wire=Wire)) as node:
+        assert isinstance(node.transport, Wire)
+        await node.publish(Int64Value(value=1), durable=True)
 
 
 async def test_credentials_of_another_node_are_not_taken(world: World) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentbus.errors import SubjectError
-from agentbus.security.realm.permissions import AGENT, NODE, ROLES, Layout, Permissions, permissions
+from agentbus.errors import ConfigurationError, SubjectError
+from agentbus.security.realm.permissions import AGENT, JOB, NODE, ROLES, Layout, Permissions, permissions
 from agentbus.subjects import check_subject, matches
 
 NAMES = st.text("abcXYZ019-_", min_size=1, max_size=8)
@@ -20,14 +22,16 @@ KEYS = st.lists(st.sampled_from(["{agent}", "{agent}.>", "{agent}.*", "shared.>"
 def layouts(draw: st.DrawFn) -> Layout:
     return Layout(
         realm=draw(NAMES),
-        buckets=draw(st.dictionaries(NAMES, KEYS, max_size=4)),
-        jobs=tuple(draw(st.lists(NAMES, max_size=3, unique=True))),
+        buckets=draw(st.dictionaries(NAMES, KEYS, max_size=3)),
+        jobs=tuple(draw(st.lists(NAMES, max_size=2, unique=True))),
+        escrows=tuple(draw(st.lists(NAMES, max_size=2, unique=True))),
     )
 
 
-def filled(pattern: str, node: str = "hall", agent: str = "door") -> str:
-    """As a server fills the template in for a node that hosts one agent."""
-    return pattern.replace(NODE, node).replace(AGENT, agent)
+@cache
+def filled(pattern: str, node: str = "hall", agent: str = "door", job: str = "press") -> str:
+    """As a server fills the template in for a node that hosts one agent and works on one job."""
+    return pattern.replace(NODE, node).replace(AGENT, agent).replace(JOB, job)
 
 
 def may(patterns: tuple[str, ...], subject: str) -> bool:
@@ -58,7 +62,8 @@ def test_every_pattern_is_one_and_none_opens_the_whole_api(layout: Layout) -> No
                 assert ">" not in tokens
                 assert not {"DIRECT", "LIST", "NAMES", "SNAPSHOT", "RESTORE"} & set(tokens)
                 *verb, stream = [token for token in tokens if token != "*"]
-                assert stream in layout.streams, "an API call names a stream of the realm"
+                for job in layout.jobs if JOB in stream else ("",):
+                    assert filled(stream, job=job) in layout.streams, "an API call names a stream of the realm"
                 assert verb
 
 
@@ -110,6 +115,39 @@ def test_an_agent_writes_its_own_keys_only(layout: Layout) -> None:
     assert not may(agent.publish, f"{prefix}.gate.door")
 
 
+@given(NAMES, NAMES)
+def test_a_jobs_streams_are_for_who_was_enrolled_for_it(job: str, other: str) -> None:
+    layout = Layout(realm="plant", jobs=tuple(dict.fromkeys((job, other))))
+    streams = [stream for stream in layout.streams if "shard" in stream and JOB not in stream]
+    assert len(streams) == 3 * len(layout.jobs)
+    for role, each in permissions(layout).items():
+        mine = [filled(pattern, job=job) for pattern in each.publish]
+        for name in layout.jobs:
+            may_work = role == "agent" and name == job
+            for key in (f"plant.shard.{name}.in.0", f"plant.shard.{name}.out.0", f"plant.shard.{name}.ok.0.door"):
+                assert any(matches(pattern, key) for pattern in mine) == may_work
+            assert any(matches(pattern, f"$KV.plant_shard-{name}-leases.shard.0") for pattern in mine) == may_work
+            assert not any(matches(pattern, f"plant.shard.{name}.ok.0.gate") for pattern in mine)
+            reads = f"$JS.API.CONSUMER.CREATE.agentbus_plant_shard_{name}_out.x"
+            assert any(matches(pattern, reads) for pattern in mine) == (may_work or role == "operator")
+
+
+@given(NAMES)
+def test_a_ledger_is_written_by_who_hosts_an_agent_of_its_name(escrow: str) -> None:
+    agent = permissions(Layout(realm="plant", escrows=tuple(dict.fromkeys(("door", escrow)))))["agent"]
+    for key in ("account.alice", "tx.1", "lease", "writer"):
+        assert may(agent.publish, f"$KV.plant_escrow-door.{key}")
+        assert may(agent.publish, f"$KV.plant_escrow-{escrow}.{key}") == (escrow == "door")
+    assert may(agent.publish, f"$JS.API.STREAM.MSG.GET.KV_plant_escrow-{escrow}"), "everybody looks"
+
+
+@given(NAMES)
+def test_what_was_seen_is_written_under_the_nodes_name(node: str) -> None:
+    for each in permissions(Layout(realm="plant")).values():
+        if may(each.publish, f"plant.seen.{node}.c.s"):
+            assert node == "hall"
+
+
 @settings(deadline=None)
 @given(layouts())
 def test_the_enroller_alone_stores_epoch_sets_and_members_read_them(layout: Layout) -> None:
@@ -149,6 +187,19 @@ def test_no_subscription_covers_more_than_its_kind(layout: Layout) -> None:
 def test_names_that_are_none(wrong: dict[str, object]) -> None:
     with pytest.raises(SubjectError):
         Layout(realm="plant", **wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [
+        {"buckets": {"shard-a-leases": ()}, "jobs": ("a",)},
+        {"buckets": {"escrow-a": (">",)}, "escrows": ("a",)},
+        {"jobs": ("a", "a")},
+    ],
+)
+def test_a_bucket_that_is_another_is_refused(twice: dict[str, object]) -> None:
+    with pytest.raises(ConfigurationError, match="two have one name"):
+        Layout(realm="plant", **twice)  # type: ignore[arg-type]
 
 
 def test_permissions_are_values() -> None:

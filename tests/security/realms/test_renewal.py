@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+import structlog
 from google.protobuf.wrappers_pb2 import Int64Value, StringValue
 
 from agentbus import Agent, Node, on, rpc
@@ -114,6 +115,39 @@ async def test_what_ends_without_an_enroller_is_told_and_not_silent(world: World
         with pytest.raises(Unauthorized):
             await node.publish(StringValue(value="x"))
     assert node.transport.statistics().errors["unauthorized"] >= 1  # type: ignore[attr-defined]
+
+
+async def test_durable_work_waits_for_who_has_expired_and_could_not_be_renewed(world: World, tmp_path: Path) -> None:
+    """No enroller is there: each way to speak is a typed error with its remedy, it is logged, and no work is lost."""
+    worker = Worker()
+    async with world.enroller(), world.node("source") as source:
+        pass  # the realm's streams are there, and the enroller has gone
+    async with world.node("source") as source:
+        await source.publish(Int64Value(value=1), durable=True)
+        world.credentials("work", names=("worker",), valid_s=3).save(tmp_path / "id")
+        identity = Identity.load(tmp_path / "id", renewal=SHORT)
+        with structlog.testing.capture_logs() as logs:
+            async with Node(identity=identity, agents={"worker": worker}) as node:
+                await until(lambda: worker.done == [1], "work is done")
+                await until(lambda: not node.transport.connected, "cut off at the end", within_s=6.0)
+                await until(lambda: raises(node, Unauthorized), "typed", within_s=4.0)
+                await source.publish(Int64Value(value=2), durable=True)
+                said = StringValue(value="x")
+                for speaking in (
+                    node.publish(Int64Value(value=3), durable=True),
+                    node.publish(said),
+                    node.request(said, StringValue, to="worker"),
+                    node.send(said, to="worker"),
+                ):
+                    with pytest.raises(Unauthorized, match=r"has expired.*: agentbus identity enroll it again"):
+                        await speaking
+                assert worker.done == [1]
+                held = Credentials.load(tmp_path / "id")
+                world.realm.enroll(held.pair, _again(identity), int(time.time()), 600).save(tmp_path / "id")
+                await until(lambda: worker.done == [1, 2], "work that waited is done", within_s=8.0)
+    told = [entry for entry in logs if entry["event"] == "identity not renewed"]
+    assert told, "the renewals that failed"
+    assert any("has expired: agentbus identity enroll it again" in str(entry) for entry in logs)
 
 
 async def test_who_is_enrolled_again_by_hand_goes_on(world: World, tmp_path: Path) -> None:

@@ -27,7 +27,9 @@ TEXT = SECRET.decode()
 LOG, DEAD, LEASES, LEDGER = "agentbus_plant_log", "agentbus_plant_dead", "KV_plant_leases", "KV_plant_ledger"
 SEEN = "agentbus_plant_seen"
 EPOCHS = "agentbus_plant_epochs"
-STREAMS = (LOG, DEAD, SEEN, EPOCHS, LEASES, LEDGER, "KV_plant_checkpoints")
+JOB = ("agentbus_plant_shard_press_in", "agentbus_plant_shard_press_out", "KV_plant_shard-press-leases")
+ESCROW = "KV_plant_escrow-bank"
+STREAMS = (LOG, DEAD, SEEN, EPOCHS, LEASES, LEDGER, "KV_plant_checkpoints", ESCROW, *JOB)
 
 
 class Keeper(Agent):
@@ -116,7 +118,8 @@ async def spied(world: World, role: str) -> AsyncIterator[tuple[Spy, Node, Node]
         await vault.publish(Int64Value(value=7), durable=True)
         await vault.transport.store("plant.log.note", SECRET, message_id="1")
         await vault.transport.store("plant.dead.note", SECRET, message_id="2")
-        transport = world.identity("spy", role, ("spy",)).connection()
+        jobs = ("mill",) if role == "agent" else ()
+        transport = world.identity("spy", role, ("spy",), jobs=jobs).connection()
         await transport.connect()
         try:
             yield Spy(transport), vault, guest
@@ -125,7 +128,11 @@ async def spied(world: World, role: str) -> AsyncIterator[tuple[Spy, Node, Node]
 
 
 def realm_of_spies(worlds: object) -> World:
-    return worlds(buckets={"checkpoints": ("{agent}.>",), "leases": ("{agent}.>",), "ledger": ()})  # type: ignore[operator]
+    return worlds(  # type: ignore[operator]
+        buckets={"checkpoints": ("{agent}.>",), "leases": ("{agent}.>",), "ledger": ()},
+        jobs=("press", "mill"),
+        escrows=("bank",),
+    )
 
 
 NOBODY = (
@@ -198,11 +205,11 @@ ALLOWED = {
     "observer": {stream: frozenset[str]() for stream in STREAMS},
     "joiner": {stream: frozenset[str]() for stream in STREAMS},
     "agent": {
-        DEAD: frozenset[str](),
+        **dict.fromkeys((DEAD, *JOB), frozenset[str]()),
         SEEN: frozenset({"info", "message"}),
         **{
             stream: frozenset({"info", "message", "named push consumer", "next"})
-            for stream in (LOG, EPOCHS, LEASES, LEDGER, "KV_plant_checkpoints")
+            for stream in (LOG, EPOCHS, LEASES, LEDGER, ESCROW, "KV_plant_checkpoints")
         },
     },
 }
@@ -236,7 +243,10 @@ async def test_it_writes_nowhere_that_is_not_its_own(worlds: object, role: str) 
             "plant.in.vault.own.x.r.1", "plant.in.guest.own.x.c1", f"{vault.transport.inbox}.r.1",  # type: ignore[attr-defined]
             "$KV.plant_leases.keeper.door", "$KV.plant_ledger.tip", "$KV.plant_checkpoints.keeper.0",
             "$JS.ACK.agentbus_plant_dead.x.1.1.1.1.1", "$SYS.REQ.SERVER.PING", "_INBOX.anybody", "other.ev.x",
-            "plant.new.x",
+            "plant.new.x", "$KV.plant_escrow-bank.account.spy", "$KV.plant_escrow-bank.lease",
+            "$KV.plant_escrow-spy.x", "plant.seen.vault.keepers.x", "plant.seen.x",
+            *(f"plant.shard.press.{what}" for what in ("in.0", "out.0", "ok.0.spy", "ok.0.keeper")),
+            "$KV.plant_shard-press-leases.shard.0", *(f"$JS.ACK.{stream}.x.1.1.1.1.1" for stream in JOB),
         ]  # fmt: skip
         if role != "agent":
             subjects += [
@@ -247,8 +257,11 @@ async def test_it_writes_nowhere_that_is_not_its_own(worlds: object, role: str) 
                 "plant.call.x",
                 "plant.any.x",
             ]
+        if role == "agent":
+            subjects.remove("$KV.plant_escrow-spy.x")  # of a ledger of its own name, if there were one
         for subject in subjects:
             assert await spy.denied(subject), f"{role} sends to {subject}"
+        assert world.log.count("Publish Violation") == len(subjects)
         bucket = await Bucket.open(spy.transport, "leases", realm="plant")
         with pytest.raises(Unauthorized, match="may not send to"):
             await bucket.put("keeper.door", b"mine")

@@ -81,11 +81,18 @@ class World:
         process.wait()
 
     def credentials(
-        self, node: str, role: str = "agent", names: Sequence[str] = ("*",), *, valid_s: int = 600, at_s: int = 0
+        self,
+        node: str,
+        role: str = "agent",
+        names: Sequence[str] = ("*",),
+        *,
+        jobs: Sequence[str] = (),
+        valid_s: int = 600,
+        at_s: int = 0,
     ) -> Credentials:
         """Of a new key, enrolled by hand."""
         pair = KeyPair.create()
-        wanted = Wanted(key=pair.key, node=node, role=role, names=tuple(names))
+        wanted = Wanted(key=pair.key, node=node, role=role, names=tuple(names), jobs=tuple(jobs))
         return self.realm.enroll(pair, wanted, at_s or int(time.time()), valid_s)
 
     def identity(self, node: str, role: str = "agent", names: Sequence[str] = ("*",), **options: Any) -> Identity:
