@@ -32,7 +32,7 @@ from .inbound import Inbound
 from .intake import Intake
 from .messages import said
 from .middleware import Handler, stack
-from .peers import PeerView
+from .peers import Electorate, PeerView
 from .policies import PolicyState
 from .port import Port
 from .specs import Behaviors, OnSpec, PolicySpec, RpcSpec
@@ -117,6 +117,10 @@ class AgentCell:
     @property
     def peers(self) -> PeerView:
         return self._node.peers
+
+    @property
+    def electorate(self) -> Electorate | None:
+        return self._node.electorate
 
     @property
     def approvals(self) -> ApprovalDesk | None:

@@ -17,7 +17,7 @@ from .contracts import Contract
 from .decisions import Decided
 from .inbound import Inbound
 from .messages import Frame
-from .peers import PeerView
+from .peers import Electorate, PeerView
 from .port import Port
 from .speaking import Speaker
 from .statistics import NodeStatistics
@@ -53,6 +53,11 @@ class Surroundings(Protocol):
     @property
     def peers(self) -> PeerView:
         """Who is alive."""
+        ...
+
+    @property
+    def electorate(self) -> Electorate | None:
+        """Who has a vote."""
         ...
 
     def node_statistics(self) -> NodeStatistics:
@@ -216,6 +221,12 @@ class Context(Speaker):
     def peers(self) -> PeerView:
         """Who is alive, as far as this node knows."""
         return self._host.peers
+
+    @property
+    def electorate(self) -> Electorate | None:
+        """Who has a vote in the realm: one an enrolled identity. None on a node without an identity, where names are
+        all there is."""
+        return self._host.electorate
 
     def hear_decisions(self, take: Callable[[Decided], None]) -> Callable[[], None]:
         """Hands on each decision about a job that this node's agents make, as it is made, until what it returns is

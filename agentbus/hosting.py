@@ -12,7 +12,7 @@ from .approvals import ApprovalDesk
 from .errors import AgentStopped
 from .intake import Realm
 from .middleware import Middleware
-from .peers import PeerView
+from .peers import Electorate, PeerView
 from .reporting import Reporting
 from .statistics import NodeStatistics
 
@@ -29,6 +29,8 @@ class Hosting(Realm, Protocol):
     def log(self) -> FilteringBoundLogger: ...
     @property
     def peers(self) -> PeerView: ...
+    @property
+    def electorate(self) -> Electorate | None: ...
     @property
     def approvals(self) -> ApprovalDesk | None: ...
     def statistics(self) -> NodeStatistics:

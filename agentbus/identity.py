@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from .errors import ConfigurationError
+from .peers import Electorate
 from .speaking import Speaker
 from .transport import FrameGuard, Transport
 
@@ -25,6 +26,11 @@ class NodeIdentity(Protocol):
     @property
     def guard(self) -> FrameGuard:
         """What signs the node's frames, and lets in only what was signed."""
+        ...
+
+    @property
+    def electorate(self) -> Electorate:
+        """Who has a vote in the realm, kept up to date while the node runs."""
         ...
 
     def connection(self, url: str | None) -> Transport:

@@ -38,7 +38,7 @@ from .identity import NodeIdentity, whose
 from .limits import Limits, Watcher
 from .messages import EPOCH_CHANCE_BITS, AgentFailed, full_name
 from .middleware import Middleware
-from .peers import PeerProvider, PeerView
+from .peers import Electorate, PeerProvider, PeerView
 from .port import Port
 from .presence import Presence
 from .reporting import Reporting
@@ -384,6 +384,11 @@ class Node(Speaker):
     def transport(self) -> Transport:
         """The wire, for rooms that keep streams of their own."""
         return self._transport
+
+    @property
+    def electorate(self) -> Electorate | None:
+        """Who has a vote in the realm, as the identity knows it; None without an identity: votes are by name then."""
+        return self._identity.electorate if self._identity is not None else None
 
     @property
     def log(self) -> FilteringBoundLogger:

@@ -28,13 +28,21 @@ def configure(parser: ArgumentParser) -> None:
             "push": Act(summary="tell the servers how the realm stands", configure=_folder, execute=_push),
             "renew": Act(summary="give its servers a new certificate", configure=_renew_words, execute=_renew),
             "rotate": Act(summary="give a role a new signing key", configure=_rotate_words, execute=_rotate),
+            "token": Act(summary="let one node in, once", configure=_token_words, execute=_token),
         },
     )
 
 
 def execute(arguments: Namespace) -> int:
     """Runs the act."""
-    run = {"init": _init, "show": _show, "push": _push, "renew": _renew, "rotate": _rotate}[arguments.act]
+    run = {
+        "init": _init,
+        "show": _show,
+        "push": _push,
+        "renew": _renew,
+        "rotate": _rotate,
+        "token": _token,
+    }[arguments.act]
     return run(arguments)
 
 
@@ -53,6 +61,21 @@ def _init_words(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--port", type=port, default=4222, help="of the first server (default: 4222)")
     parser.add_argument("--listen", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
+    parser.add_argument(
+        "--admit",
+        action="append",
+        default=[],
+        metavar="FORM",
+        help="what newcomers show: join-key, quorum:K (K members sign), puzzle:BITS (a speed bump); "
+        "repeatable, all are demanded (join-key)",
+    )
+    parser.add_argument(
+        "--quota",
+        default="",
+        metavar="N/SECONDS[:no-vote]",
+        help="newcomers a sponsor and period; the others are declined, or have no vote",
+    )
+    parser.add_argument("--probation", type=count, default=0, metavar="SECONDS", help="how long a newcomer has no vote")
 
 
 def add_layout(parser: ArgumentParser) -> None:
@@ -83,6 +106,7 @@ def layout_of(arguments: Namespace) -> Any:
 def _init(arguments: Namespace) -> int:
     from time import time
 
+    from agentbus.security.realm.demands import JOIN_KEY, Demands
     from agentbus.security.realm.folder import create
 
     realm = create(
@@ -93,6 +117,9 @@ def _init(arguments: Namespace) -> int:
         port=arguments.port,
         servers=arguments.cluster,
         listen=arguments.listen,
+        admission=Demands(
+            admit=tuple(arguments.admit) or (JOIN_KEY,), quota=arguments.quota, probation_s=arguments.probation
+        ),
     )
     tell(arguments, files_of(realm))
     return 0
@@ -112,11 +139,16 @@ def files_of(realm: RealmFolder) -> dict[str, Any]:
 
 
 def _show(arguments: Namespace) -> int:
+    from time import time
+
+    from agentbus.security.realm.books import read_books
     from agentbus.security.realm.certificates import end_of
+    from agentbus.security.realm.demands import read_demands
     from agentbus.security.realm.folder import RealmFolder
 
     realm = RealmFolder(arguments.folder)
-    public = realm.public
+    public, demands = realm.public, read_demands(realm.enroller)
+    members = [member for member in read_books(realm.enroller).members if member.until_s > time()]
     tell(
         arguments,
         {
@@ -128,6 +160,11 @@ def _show(arguments: Namespace) -> int:
             "jobs": list(realm.state.layout.jobs),
             "escrows": list(realm.state.layout.escrows),
             "revoked": list(realm.state.revoked),
+            "admit": list(demands.admit),
+            "quota": demands.quota,
+            "probation_s": demands.probation_s or "",
+            "enrolled": sorted(member.node for member in members),
+            "voting": sorted(member.node for member in members if member.votes(time())),
             "certificate_until": end_of(realm.certificate).isoformat(),
         },
     )
@@ -197,4 +234,40 @@ def _rotate(arguments: Namespace) -> int:
     jwt = realm.rotate(arguments.role, now_s, keep=not arguments.cut)
     told = [] if arguments.no_push else pushed(realm, jwt, now_s)
     tell(arguments, {"role": arguments.role, "key": realm.public.roles[arguments.role][0], "told": told})
+    return 0
+
+
+def _token_words(parser: ArgumentParser) -> None:
+    _folder(parser)
+    parser.add_argument(
+        "file", type=Path, metavar="FILE", help="where the token is put, mode 0600: it is shown nowhere"
+    )
+    parser.add_argument("--node", required=True, metavar="NAME", help="of the node that it admits")
+    parser.add_argument("--role", default="agent", help="as what (default: agent)")
+    parser.add_argument(
+        "--agent", action="append", default=[], metavar="NAME", help="an agent that it may host, or '*'; repeatable"
+    )
+    parser.add_argument(
+        "--job", action="append", default=[], metavar="NAME", help="a sharding job that it may work on; repeatable"
+    )
+    parser.add_argument("--valid", type=count, default=86400, metavar="SECONDS", help="how long (default: 86400)")
+
+
+def _token(arguments: Namespace) -> int:
+    from time import time
+
+    from agentbus.security.realm.folder import RealmFolder
+    from agentbus.security.realm.tokens import make_token
+
+    realm = RealmFolder(arguments.folder)
+    token = make_token(
+        realm,
+        arguments.file,
+        node=arguments.node,
+        role=arguments.role,
+        names=tuple(arguments.agent),
+        jobs=tuple(arguments.job),
+        until_s=time() + arguments.valid,
+    )
+    tell(arguments, {"token": str(arguments.file), "node": token.node, "role": token.role, "agents": list(token.names)})
     return 0

@@ -87,7 +87,8 @@ class Detection(Agent):
             "silent" unless another is given.
         gauges: what the application measures of agents.
         thresholds: the fleet's scores; by default the quantiles of those that were heard.
-        electorate: who has a vote; what others say is not counted. By default every node believed alive has one.
+        electorate: who has a vote; what others say is not counted. By default the node's own, by its identity; on a
+            node without one every node believed alive has a vote.
         speaks_for: the agent of this node in whose name it votes, reports and accuses: the one that is convicted
             when the node is silent or accuses falsely. By default itself.
     """
@@ -161,6 +162,7 @@ class Detection(Agent):
     async def wake(self, ctx: Context) -> None:
         """Makes the machines. What is said through this context is caused by no message: hops don't add up."""
         self._ctx = ctx
+        self._electorate = self._electorate or ctx.electorate
         me = Witness(PeerId(self.speaks_for or ctx.me, ctx.epoch), ctx.node)
         self._view = view = View(ctx)
         reproducers = self._given

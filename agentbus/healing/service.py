@@ -92,7 +92,8 @@ class Healer(Agent):
         on_rehost: called when this node has to take over from another. Without it nothing is done here: work that
             follows standing (`sharding`) moves by itself.
         load: how much a node has to do, for re-hosting by load; None: not known.
-        electorate: who has a vote; what others tell is not counted. By default every node believed alive has one.
+        electorate: who has a vote; what others tell is not counted. By default the node's own, by its identity; on a
+            node without one every node believed alive has a vote.
     """
 
     supervision: ClassVar[Supervision] = Supervision(on_failure="resume")
@@ -142,6 +143,7 @@ class Healer(Agent):
 
     @on_start
     async def _begin(self, ctx: Context) -> None:
+        self._electorate = self._electorate or ctx.electorate
         self._machine = HealingMachine(ctx.node, self._policy, self._knowledge, self._load)
         await self._look(ctx)
 
@@ -199,7 +201,7 @@ class Healer(Agent):
             await self._believe([from_belief(told.standing, ctx.now(), self.config.probation_max_s)], told.by, ctx)
 
     async def _believe(self, beliefs: list[Belief | None], by: str, ctx: Context) -> None:
-        if self._electorate is not None and not self._electorate.votes(by):
+        if self._electorate is not None and not self._electorate.votes(by, ctx.sender_key or None):
             return
         for belief in beliefs:
             if belief is not None:

@@ -1,4 +1,4 @@
-"""Admission: whom an enroller enrolls, and with what vote. Pure: the time is an argument.
+"""Admission: which newcomers an enroller enrolls, and with what vote. Pure: the time is an argument.
 
 Policies are asked with `decide`; `AllOf` joins them. None of them proves that an applicant is honest:
 
@@ -9,14 +9,15 @@ Policies are asked with `decide`; `AllOf` joins them. None of them proves that a
 * `Quota`: so many a sponsor and period; what is beyond is declined, or has no vote.
 * `Probation`: no vote before a time has passed.
 
-Invariants: what a policy remembers has limits; a policy that declines has remembered nothing but spent nonces.
+Invariants: what a policy remembers has limits; a policy that declines has remembered nothing but spent nonces. Nobody
+vouches for itself, and a member's word counts once, for one application, until a time that the member has said.
 """
 
 from __future__ import annotations
 
 import hmac
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal, NamedTuple, Protocol
@@ -24,7 +25,7 @@ from typing import Literal, NamedTuple, Protocol
 from ..errors import ConfigurationError
 from .keys import KEY_BYTES, KeyPair, verified
 
-VOUCHER = b"agentbus voucher v1\0"
+VOUCHER = b"agentbus voucher v2\0"
 JOIN = b"agentbus join v1\0"
 PUZZLE = b"agentbus puzzle v1\0"
 MAX_SPONSORS = 4096
@@ -34,10 +35,19 @@ _STAMP, _MAC, _COUNTER = 8, 16, 8
 
 
 class Voucher(NamedTuple):
-    """A member's word for an application: its key, and its signature over the application's body."""
+    """A member's word for an application: its key, its signature over the time until which it counts and over the
+    application's body, and that time, seconds since 1970."""
 
     key: bytes
     signature: bytes
+    until_s: int
+
+
+class Challenge(NamedTuple):
+    """A puzzle: `solve` answers it. `bits`: zeros that the hash has to begin with."""
+
+    nonce: bytes
+    bits: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +55,15 @@ class Application:
     """A key asks to be enrolled. That whoever asks holds the key is shown before.
 
     Attributes:
-        body: what is asked, as bytes; names the key, the realm and the node. Proofs are over these.
+        body: what is asked, as bytes; names the key, the realm, the node, its agents and the role. Proofs are over
+            these.
         key: the Ed25519 public key, 32 bytes.
         realm, node, role: in which, as which, as what.
         sponsor: the key of the member that stands up for it; empty: nobody. It has to be among the vouchers.
         vouchers: members' signatures.
         join: for `RealmKey`, by `join_proof`.
         solution: for `Puzzle`, by `solve`.
+        members: the keys of those that may vouch now, as the enroller knows them.
     """
 
     body: bytes
@@ -63,6 +75,7 @@ class Application:
     vouchers: tuple[Voucher, ...] = ()
     join: bytes = b""
     solution: bytes = b""
+    members: Collection[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +93,10 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """It is not enrolled, and why, for people."""
+    """It is not enrolled, and why, for people; with a puzzle when solving that would help."""
 
     reason: str
+    puzzle: Challenge | None = None
 
 
 Decision = Admitted | Declined
@@ -107,12 +121,12 @@ class AllOf:
     def __init__(self, *policies: Admission) -> None:
         if not policies:
             raise ConfigurationError("AllOf() of nothing would admit anybody: name a policy")
-        self._policies = policies
+        self.policies = policies
 
     def decide(self, application: Application, now: float) -> Decision:
         """See `Admission.decide`."""
         vote, after_s = True, 0.0
-        for policy in self._policies:
+        for policy in self.policies:
             decision = policy.decide(application, now)
             if isinstance(decision, Declined):
                 return decision
@@ -144,12 +158,16 @@ class RealmKey:
         """See `Admission.decide`."""
         if hmac.compare_digest(join_proof(self._secret, application.body), application.join):
             return Admitted()
-        return Declined("that is not this realm's key")
+        return Declined("that is not this realm's join key")
 
 
-def vouch(member: KeyPair, body: bytes) -> Voucher:
-    """A member's word for an application."""
-    return Voucher(member.key, member.sign(VOUCHER + body))
+def vouch(member: KeyPair, body: bytes, until_s: float) -> Voucher:
+    """A member's word for an application, until a time in seconds since 1970."""
+    return Voucher(member.key, member.sign(_word(body, int(until_s))), int(until_s))
+
+
+def _word(body: bytes, until_s: int) -> bytes:
+    return VOUCHER + until_s.to_bytes(8, "big") + body
 
 
 class Quorum:
@@ -157,22 +175,25 @@ class Quorum:
 
     Args:
         k: signatures that it takes.
-        members: the members' keys: a collection, or what gives the present ones.
+        members: the members' keys; by default those that the enroller knows at the time, `Application.members`.
     """
 
-    def __init__(self, k: int, members: Collection[bytes] | Callable[[], Collection[bytes]]) -> None:
-        if k < 1 or (not callable(members) and k > len(set(members))):
+    def __init__(self, k: int, members: Collection[bytes] | None = None) -> None:
+        if k < 1 or (members is not None and k > len(set(members))):
             raise ConfigurationError(f"Quorum: k={k}: at least 1, and no more than there are members")
         self._k = k
         self._members = members
 
     def decide(self, application: Application, now: float) -> Decision:
         """See `Admission.decide`."""
-        members = self._members() if callable(self._members) else self._members
-        good = _vouching(application, members)
+        members = application.members if self._members is None else self._members
+        good = _vouching(application, members, now)
         if len(good) >= self._k:
             return Admitted()
-        return Declined(f"{len(good)} members have signed for it, and it takes {self._k}")
+        have = f"{len(good)} member has" if len(good) == 1 else f"{len(good)} members have"
+        return Declined(
+            f"{have} signed for it, and it takes {self._k}: agentbus identity request, then agentbus identity vouch"
+        )
 
 
 def solve(challenge: bytes, key: bytes, realm: str, bits: int) -> bytes:
@@ -226,7 +247,8 @@ class Puzzle:
         """See `Admission.decide`."""
         solution, key, realm = application.solution, application.key, application.realm
         if len(solution) != _STAMP + _MAC + _COUNTER:
-            return Declined(f"solve the puzzle first: ask for a challenge; it takes {self.expected_hashes} hashes")
+            puzzle = Challenge(self.challenge(key, realm, now), self.bits)
+            return Declined(f"solve the puzzle first; it takes some {self.expected_hashes} hashes", puzzle)
         stamp, challenge = solution[:_STAMP], solution[:-_COUNTER]
         if not hmac.compare_digest(self._mac(stamp, key, realm), solution[_STAMP:-_COUNTER]):
             return Declined("the puzzle is not one of this enroller's, for this key and realm")
@@ -250,7 +272,8 @@ class Puzzle:
 
 
 class Quota:
-    """So many identities a sponsor and period. The sponsor has to have signed; those of nobody are counted together.
+    """So many identities a sponsor and period. The sponsor has to have signed; those of nobody are counted together. A
+    key that comes again within the period counts once.
 
     Args:
         per_sponsor: identities.
@@ -264,29 +287,39 @@ class Quota:
         self._per_sponsor = per_sponsor
         self._period_s = period_s
         self._beyond = beyond
-        self._admitted: dict[bytes, deque[float]] = {}
+        self._admitted: dict[bytes, deque[tuple[float, bytes]]] = {}
+
+    def kept(self) -> dict[bytes, list[tuple[float, bytes]]]:
+        """What has been counted: by sponsor, when and which key. For `recall`, after a restart."""
+        return {sponsor: list(times) for sponsor, times in self._admitted.items() if times}
+
+    def recall(self, kept: Mapping[bytes, Iterable[tuple[float, bytes]]]) -> None:
+        """Goes on from what `kept` gave."""
+        self._admitted = {sponsor: deque(times) for sponsor, times in kept.items()}
 
     def decide(self, application: Application, now: float) -> Decision:
         """See `Admission.decide`."""
         sponsor = application.sponsor
-        if sponsor and not _vouching(application, (sponsor,)):
+        if sponsor and not _vouching(application, (sponsor,), now):
             return Declined("it names a sponsor that has not signed for it")
         since = now - self._period_s
-        times = self._admitted.get(sponsor, deque[float]())
-        while times and times[0] <= since:
+        times = self._admitted.get(sponsor, deque[tuple[float, bytes]]())
+        while times and times[0][0] <= since:
             times.popleft()
+        if any(key == application.key for _, key in times):
+            return Admitted()
         if len(times) < self._per_sponsor and self._has_room(sponsor, since):
-            times.append(now)
+            times.append((now, application.key))
             self._admitted[sponsor] = times
             return Admitted()
         if self._beyond == "no vote":
             return Admitted(vote=False)
-        again_s = f": again in {times[0] - since:.0f} s" if times else ""
+        again_s = f": again in {times[0][0] - since:.0f} s" if times else ""
         return Declined(f"its sponsor has had {len(times)} enrolled within {self._period_s:g} s{again_s}")
 
     def _has_room(self, sponsor: bytes, since: float) -> bool:
         if sponsor not in self._admitted and len(self._admitted) >= MAX_SPONSORS:
-            self._admitted = {who: times for who, times in self._admitted.items() if times and times[-1] > since}
+            self._admitted = {who: times for who, times in self._admitted.items() if times and times[-1][0] > since}
         return sponsor in self._admitted or len(self._admitted) < MAX_SPONSORS
 
 
@@ -307,12 +340,21 @@ class Probation:
         return Admitted(vote_after_s=self._seconds)
 
 
-def _vouching(application: Application, members: Iterable[bytes]) -> set[bytes]:
-    """Those of the members that have signed for it, the applicant excepted."""
+def quotas(policy: Admission) -> Iterator[Quota]:
+    """The quotas in a policy, in its order: what an enroller has to keep."""
+    if isinstance(policy, AllOf):
+        for each in policy.policies:
+            yield from quotas(each)
+    elif isinstance(policy, Quota):
+        yield policy
+
+
+def _vouching(application: Application, members: Iterable[bytes], now: float) -> set[bytes]:
+    """Those of the members that have signed for it and still stand by that, the applicant excepted."""
     wanted = frozenset(members) - {application.key}
-    told = {voucher.key: voucher.signature for voucher in application.vouchers[:MAX_VOUCHERS]}
+    told = {voucher.key: voucher for voucher in application.vouchers[:MAX_VOUCHERS] if voucher.until_s > now}
     return {
         key
-        for key, signature in told.items()
-        if key in wanted and len(key) == KEY_BYTES and verified(key, VOUCHER + application.body, signature)
+        for key, (_, signature, until_s) in told.items()
+        if key in wanted and len(key) == KEY_BYTES and verified(key, _word(application.body, until_s), signature)
     }

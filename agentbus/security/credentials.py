@@ -87,6 +87,10 @@ class RealmFile:
         """Whom frames and enrolments are believed by: a signing key's 32 bytes to its role."""
         return {key_of(public, Kind.ACCOUNT): role for role, keys in self.roles.items() for public in keys}
 
+    def keys_of(self, role: str) -> tuple[bytes, ...]:
+        """The keys that issue a role, the present one first, 32 bytes each; none for a role that is not there."""
+        return tuple(key_of(public, Kind.ACCOUNT) for public in self.roles.get(role, ()))
+
     @property
     def former_issuers(self) -> FormerIssuers:
         """Whom durable frames are believed by that were signed before a time."""
@@ -146,12 +150,14 @@ class Credentials:
         jwt: what the broker wants to see: the user's JWT.
         enrolment: what other nodes want to see: the signed enrolment (`signed_enrolment`).
         realm: what it knows of its realm.
+        epoch_set: the newest signed epoch set that it was given; empty for none.
     """
 
     pair: KeyPair
     jwt: str = field(repr=False)
     enrolment: bytes = field(repr=False)
     realm: RealmFile
+    epoch_set: bytes = field(default=b"", repr=False)
 
     @property
     def enrolled(self) -> Enrolment:
@@ -166,6 +172,7 @@ class Credentials:
             "jwt": self.jwt,
             "enrolment": b64encode(self.enrolment).decode(),
             "realm": self.realm.as_json(),
+            "epoch_set": b64encode(self.epoch_set).decode(),
         }
         write_secret(path, json.dumps(told, indent=1) + "\n")
 
@@ -183,6 +190,7 @@ class Credentials:
                 jwt=str(told["jwt"]),
                 enrolment=b64decode(told["enrolment"], validate=True),
                 realm=RealmFile.of_json(told["realm"]),
+                epoch_set=b64decode(told.get("epoch_set", ""), validate=True),
             )
             enrolled = found.enrolled
         except ConfigurationError as error:
@@ -205,12 +213,23 @@ def write_secret(path: Path | str, text: str) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(name, path)
+            _sync_folder(path.parent)
         except BaseException:
             with suppress(OSError):
                 os.unlink(name)
             raise
     except OSError as error:
         raise ConfigurationError(f"nothing can be kept in {path}: {error.strerror}") from None
+
+
+def _sync_folder(folder: Path) -> None:
+    """The file's new name is on the disk, too, where folders can be synced."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def read_secret(path: Path | str, remedy: str) -> str:

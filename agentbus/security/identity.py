@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -19,6 +20,8 @@ from ..errors import ConfigurationError, Unauthorized
 from ..speaking import Speaker
 from ..transports.nats import Endpoint, NatsTransport
 from .credentials import Credentials
+from .electorate import Electorate
+from .electorate.following import Following
 from .enrolling import Issuers
 from .guard import Guard
 from .renewing import Renewal, RenewalConfig
@@ -26,6 +29,8 @@ from .trust import trusting
 
 MAKERS = ("enroller", "operator")
 """The roles that make streams."""
+FOLLOWERS = ("agent", "operator")
+"""The roles that may follow the realm's epoch sets; the others know the one that came with their enrolment."""
 
 
 class Identity:
@@ -41,6 +46,7 @@ class Identity:
     Attributes:
         credentials: the newest.
         guard: signs the node's frames, and lets in only what was signed.
+        electorate: who has a vote, by the newest epoch set of the realm's enroller; nobody before the first is known.
         renewals: how often they were renewed here.
     """
 
@@ -63,6 +69,9 @@ class Identity:
             former=realm.former_issuers,
             clock=clock,
         )
+        self.electorate = Electorate(self.realm, lambda: self.credentials.realm.keys_of("enroller"))
+        self._following = Following(self.electorate, self.realm, self.node)
+        self._following.take(credentials.epoch_set)
         self.renewals = 0
         self._path = path
         self._clock = clock
@@ -129,21 +138,25 @@ class Identity:
         if credentials.enrolled.node != self.node or credentials.realm.realm != self.realm:
             raise ConfigurationError(f"what was issued is not for node {self.node!r} of realm {self.realm!r}")
         self.credentials = credentials
+        self._following.take(credentials.epoch_set)
         realm = credentials.realm
         self.guard.renew(credentials.enrolment, credentials.pair, realm.issuers, realm.former_issuers)
         self.renewals += 1
         if self._path is not None:
-            credentials.save(self._path)
+            replace(credentials, epoch_set=self.electorate.signed).save(self._path)
         if self._transport is not None:
             await self._transport.renew(timeout_s=timeout_s)
 
     def begin(self, speaker: Speaker) -> None:
-        """Begins to renew what is held before it ends."""
+        """Begins to renew what is held before it ends, and to follow who has a vote."""
+        if self._transport is not None and self.credentials.enrolled.role in FOLLOWERS:
+            self._following.begin(self._transport)
         if self._renewal is not None:
             self._renewal.begin(speaker)
 
     async def end(self) -> None:
-        """Ends renewing."""
+        """Ends both."""
+        await self._following.end()
         if self._renewal is not None:
             await self._renewal.end()
 

@@ -10,21 +10,62 @@ import asyncio
 import os
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from time import monotonic
 from typing import Protocol
 
 import structlog
 
-from ..errors import AgentBusError, ConfigurationError, Unauthorized
+from ..errors import AgentBusError, ConfigurationError, Refused, Unauthorized
 from ..speaking import Speaker
+from .admission import Challenge, Voucher, join_proof, solve
 from .credentials import Credentials
-from .enroller.admission import JOIN_KEY, RENEWAL, join_proof
-from .enroller.codec import EnrolmentGrant, check_grant, decode_grant, encode_request, encode_wish
-from .enroller.model import NONCE_BYTES, Wish
+from .enroller.codec import (
+    EnrolmentGrant,
+    application_of,
+    check_grant,
+    decode_grant,
+    decode_puzzle,
+    encode_proofs,
+    encode_request,
+    encode_wish,
+)
+from .enroller.deciding import TOKEN
+from .enroller.model import NEWCOMER, NONCE_BYTES, RENEWAL, Proofs, Wish
 from .enrolling import verified_enrolment
 from .keys import KeyPair
 from .realm.claims import decode, former_issuers, signing_keys
 from .realm.issuing import Wanted
+
+MAX_BITS = 24
+"""Of a puzzle that is solved: some 20 s."""
+MAX_PUZZLES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Showing:
+    """What a newcomer has to show.
+
+    Attributes:
+        join_key: the realm's; empty for none.
+        vouchers: members' words for its application; the first is its sponsor's.
+        token: the key that a one-time token is.
+        max_bits: the hardest puzzle that it solves.
+    """
+
+    join_key: str = field(default="", repr=False)
+    vouchers: tuple[Voucher, ...] = ()
+    token: KeyPair | None = None
+    max_bits: int = MAX_BITS
+
+    def proofs(self, application: bytes, solution: bytes = b"") -> Proofs:
+        """Shown for an application."""
+        return Proofs(
+            join=join_proof(self.join_key, application) if self.join_key else b"",
+            vouchers=self.vouchers,
+            solution=solution,
+            token=(self.token.key, self.token.sign(TOKEN + application)) if self.token else None,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,21 +109,44 @@ async def join(
     joiner: Credentials,
     pair: KeyPair,
     wanted: Wanted,
-    join_key: str,
+    showing: Showing | str,
     now_s: float,
     *,
     valid_s: int = 0,
+    on_puzzle: Callable[[Challenge], None] = lambda puzzle: None,
 ) -> Credentials:
-    """Asks, by a node that is connected as the realm's joiner, to enroll a key.
+    """Asks, by a node that is connected as the realm's joiner, to enroll a key. Solves a puzzle if there is one.
+
+    Args:
+        speaker, joiner: who asks.
+        pair, wanted: for which key, for what.
+        showing: what there is to show; a text is the join key.
+        now_s: seconds since 1970.
+        valid_s: seconds to be valid; 0: what the enroller gives.
+        on_puzzle: told of each puzzle before it is solved.
 
     Raises:
-        Refused: the enroller does not admit it; the text says why.
+        Refused: the enroller does not admit it; the text says why. Or the puzzle is too hard.
         Unauthorized: what was answered is not by this realm.
         NoResponders, DeadlineExceeded: no enroller answers.
     """
-    wish = _wish(wanted, joiner.realm.realm, now_s, valid_s)
-    request = encode_request(wish, pair, JOIN_KEY, join_proof(join_key, encode_wish(wish)))
-    return _granted(await speaker.request(request, EnrolmentGrant), request.wish, pair, joiner, wanted, now_s)
+    if isinstance(showing, str):
+        showing = Showing(join_key=showing)
+    realm, solution, began_s = joiner.realm.realm, b"", monotonic()
+    for _ in range(MAX_PUZZLES):
+        at_s = now_s + monotonic() - began_s
+        wish = _wish(wanted, realm, at_s, valid_s)
+        proofs = showing.proofs(application_of(encode_wish(wish)), solution)
+        request = encode_request(wish, pair, NEWCOMER, encode_proofs(proofs))
+        grant = await speaker.request(request, EnrolmentGrant)
+        puzzle = decode_puzzle(grant)
+        if puzzle is None:
+            return _granted(grant, request.wish, pair, joiner, wanted, at_s)
+        if puzzle.bits > showing.max_bits:
+            raise Refused(f"a puzzle of {puzzle.bits} bits: no more than {showing.max_bits} are solved here")
+        on_puzzle(puzzle)
+        solution = await asyncio.to_thread(solve, puzzle.nonce, pair.key, realm, puzzle.bits)
+    raise Refused(f"{MAX_PUZZLES - 1} puzzles were solved, and the enroller wants another: too slow?")
 
 
 async def renewed(
@@ -129,7 +193,7 @@ def _granted(
         raise Unauthorized("what the enroller issued is not what was asked for")
     check_grant(message, wish, enrolled.issuer)
     realm = replace(realm, issued_s=account["iat"], former=former_issuers(account))  # by the operator's word
-    return Credentials(pair=pair, jwt=issued.jwt, enrolment=issued.enrolment, realm=realm)
+    return Credentials(pair=pair, jwt=issued.jwt, enrolment=issued.enrolment, realm=realm, epoch_set=message.epoch_set)
 
 
 class Renewal:

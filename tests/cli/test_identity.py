@@ -10,8 +10,12 @@ from pathlib import Path
 import pytest
 
 from agentbus.cli.program import main
+from agentbus.errors import ConfigurationError
 from agentbus.security import Credentials
+from agentbus.security.admission import Admitted, Application, Quorum
+from agentbus.security.realm.demands import Demands, read_demands
 from agentbus.security.realm.folder import RealmFolder
+from agentbus.security.realm.tokens import read_application, read_voucher
 
 
 @pytest.fixture
@@ -127,7 +131,7 @@ def test_rotating_changes_the_key_that_issues(realm: str, tmp_path: Path, capsys
     ("words", "status", "why"),
     [
         (["identity", "enroll", "x", "--node", "n"], 2, "by hand with --realm-dir, or over the bus"),
-        (["identity", "enroll", "x", "--node", "n", "--joiner", "y"], 2, "--join-key"),
+        (["identity", "enroll", "x", "--node", "n", "--joiner", "y"], 1, "nothing to read in y"),
         (["identity", "enroll", "x", "--node", "n", "--realm-dir", "nowhere"], 1, "agentbus realm init makes a realm"),
         (["identity", "show", "nowhere"], 1, "agentbus identity new makes one"),
         (["identity", "rotate", "nowhere"], 1, "agentbus identity enroll makes one"),
@@ -154,3 +158,102 @@ def test_without_the_operators_keys(realm: str, capsys: pytest.CaptureFixture[st
     (Path(realm) / "offline").rename(Path(realm) / "elsewhere")
     assert "no key in" in failure(capsys, "realm", "rotate", realm, "agent", "--no-push")
     assert (Path(realm) / "enroller" / "roles" / "agent.nk").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--admit", "friendship"], "use join-key, quorum:K or puzzle:BITS"),
+        (["--admit", "quorum:0"], "admits nobody"),
+        (["--admit", "quorum:1", "--admit", "quorum:2"], "name each form once"),
+        (["--admit", "puzzle:25"], "24 bits at most"),
+        (["--quota", "many"], "is no quota"),
+        (["--quota", "1/0"], "is no quota"),
+        (["--quota", "1/60:no-vote!"], "is no quota"),
+    ],
+)
+def test_demands_that_can_not_be(
+    tmp_path: Path, words: list[str], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert why in failure(capsys, "realm", "init", str(tmp_path / "r"), *words)
+    assert not (tmp_path / "r").exists()
+
+
+def test_what_an_enroller_demands_is_a_setting(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "r"
+    words = ["--admit", "quorum:2", "--admit", "puzzle:8", "--quota", "5/86400:no-vote", "--probation", "60"]
+    assert main(["realm", "init", str(folder), *words]) == 0
+    demands = read_demands(folder / "enroller")
+    assert demands == Demands(admit=("quorum:2", "puzzle:8"), quota="5/86400:no-vote", probation_s=60.0)
+    assert demands.demanded_quota() == (5, 86400.0, "no vote")
+    path = folder / "enroller" / "admission.json"
+    for broken in ("", "{}", '{"admit": ["x"], "quota": "", "probation_s": 0}', '{"admit": 1, "quota": "", "x": 0}'):
+        path.write_text(broken)
+        with pytest.raises(ConfigurationError, match=r"admission\.json: "):
+            read_demands(folder / "enroller")
+
+
+def test_a_token_is_a_file_and_its_secret_is_shown_nowhere(
+    realm: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "gate.token"
+    assert main(["realm", "token", realm, str(path), "--node", "gate", "--agent", "door"]) == 0
+    shown = capsys.readouterr()
+    secret = json.loads(path.read_text())["token"]
+    assert secret not in shown.out + shown.err
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert secret not in (Path(realm) / "enroller" / "register.json").read_text()
+    assert "no key in" in failure(capsys, "realm", "token", realm, str(path), "--node", "gate", "--role", "king")
+    path.write_text("{}")
+    joiner = str(Path(realm) / "joiner.id")
+    enroll = ["identity", "enroll", str(tmp_path / "id"), "--joiner", joiner]
+    assert "holds no token" in failure(capsys, *enroll, "--token", str(path))
+    assert "say what is asked for" in failure(capsys, *enroll, "--token", str(path), "--node", "x", status=2)
+    assert "say what is asked for" in failure(capsys, *enroll, status=2)
+
+
+def test_a_member_vouches_for_what_was_signed_and_not_for_itself(
+    realm: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key, request, word, member = (str(tmp_path / name) for name in ("key", "request", "word", "member.id"))
+    joiner = str(Path(realm) / "joiner.id")
+    assert main(["identity", "new", key]) == 0
+    asking = ["identity", "request", request, "--key", key, "--joiner", joiner, "--node", "hall", "--agent", "door"]
+    assert main(asking) == 0
+    assert main(["identity", "enroll", member, "--realm-dir", realm, "--node", "anna"]) == 0
+    capsys.readouterr()
+    assert main(["identity", "vouch", member, request, word, "--json"]) == 0
+    assert told(capsys)["agents"] == ["door"]
+    asked, voucher = read_application(Path(request)), read_voucher(Path(word))
+    assert voucher.key == Credentials.load(member).pair.key
+    assert Quorum(1, [voucher.key]).decide(
+        Application(body=asked.body, key=asked.wanted.key, realm="plant", node="hall", vouchers=(voucher,)),
+        voucher.until_s - 1.0,
+    ) == Admitted()  # fmt: skip
+    itself = str(tmp_path / "itself.id")
+    assert main(["identity", "enroll", itself, "--realm-dir", realm, "--node", "hall", "--key", key]) == 0
+    capsys.readouterr()
+    assert "nobody vouches for itself" in failure(capsys, "identity", "vouch", itself, request, word, status=2)
+    text = Path(request).read_text()
+    shown = json.loads(text)
+    for damage in ({"signature": shown["signature"][::-1]}, {"application": "AAAA"}, {"application": 1}):
+        Path(request).write_text(json.dumps({**shown, **damage}))
+        assert failure(capsys, "identity", "vouch", member, request, word)
+    Path(word).write_text("{}")
+    with pytest.raises(ConfigurationError, match="holds no member's word"):
+        read_voucher(Path(word))
+
+
+def test_what_people_read_in_an_application_is_not_what_is_vouched_for(
+    realm: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever hands the file on may write another node's name beside what was signed: the command shows what was."""
+    key, request, word, member = (str(tmp_path / name) for name in ("key", "request", "word", "member.id"))
+    assert main(["identity", "new", key]) == 0
+    joiner = str(Path(realm) / "joiner.id")
+    assert main(["identity", "request", request, "--key", key, "--joiner", joiner, "--node", "vault"]) == 0
+    assert main(["identity", "enroll", member, "--realm-dir", realm, "--node", "anna"]) == 0
+    Path(request).write_text(json.dumps({**json.loads(Path(request).read_text()), "node": "hall"}))
+    capsys.readouterr()
+    assert main(["identity", "vouch", member, request, word, "--json"]) == 0
+    assert told(capsys)["node"] == "vault"

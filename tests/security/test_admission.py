@@ -14,6 +14,7 @@ from agentbus.security.admission import (
     Admitted,
     AllOf,
     Application,
+    Challenge,
     Declined,
     Probation,
     Puzzle,
@@ -22,6 +23,7 @@ from agentbus.security.admission import (
     RealmKey,
     Voucher,
     join_proof,
+    quotas,
     solve,
     vouch,
 )
@@ -34,6 +36,7 @@ def pair(number: int) -> KeyPair:
 
 MEMBERS = [pair(number) for number in range(1, 6)]
 KEYS = [member.key for member in MEMBERS]
+UNTIL = 10_000
 
 
 def application(number: int = 100, **facts: object) -> Application:
@@ -53,9 +56,11 @@ def reason(policy: Admission, asked: Application, now: float = 0.0) -> str:
 def test_the_realms_key_admits_who_knows_it() -> None:
     policy, asked = RealmKey("open sesame"), application()
     assert policy.decide(replace(asked, join=join_proof("open sesame", asked.body)), 0.0) == Admitted()
-    assert "not this realm's key" in reason(policy, replace(asked, join=join_proof("guess", asked.body)))
-    assert "not this realm's key" in reason(policy, replace(asked, join=join_proof("open sesame", b"another's body")))
-    assert "not this realm's key" in reason(policy, asked)
+    assert "not this realm's join key" in reason(policy, replace(asked, join=join_proof("guess", asked.body)))
+    assert "not this realm's join key" in reason(
+        policy, replace(asked, join=join_proof("open sesame", b"another's body"))
+    )
+    assert "not this realm's join key" in reason(policy, asked)
     assert "sesame" not in repr(policy)
     with pytest.raises(ConfigurationError, match="empty"):
         RealmKey("")
@@ -65,38 +70,45 @@ def test_the_realms_key_admits_who_knows_it() -> None:
 @given(st.lists(st.integers(0, 4), max_size=8))
 def test_a_quorum_counts_members_and_not_signatures(signers: list[int]) -> None:
     asked = application()
-    asked = replace(asked, vouchers=tuple(vouch(MEMBERS[index], asked.body) for index in signers))
+    asked = replace(asked, vouchers=tuple(vouch(MEMBERS[index], asked.body, UNTIL) for index in signers))
     admitted = isinstance(Quorum(3, KEYS).decide(asked, 0.0), Admitted)
     assert admitted == (len(set(signers)) >= 3)
 
 
 def test_a_quorum_counts_no_stranger_no_forgery_and_not_the_applicant() -> None:
     asked = application()
-    good = [vouch(member, asked.body) for member in MEMBERS[:2]]
+    good = [vouch(member, asked.body, UNTIL) for member in MEMBERS[:2]]
     others = [
-        vouch(pair(77), asked.body),
-        vouch(MEMBERS[2], b"something else"),
-        Voucher(MEMBERS[2].key, good[0].signature),
-        Voucher(b"short", b""),
+        vouch(pair(77), asked.body, UNTIL),
+        vouch(MEMBERS[2], b"something else", UNTIL),
+        Voucher(MEMBERS[2].key, good[0].signature, UNTIL),
+        Voucher(b"short", b"", UNTIL),
     ]
     for extra in others:
-        assert (
-            reason(Quorum(3, KEYS), replace(asked, vouchers=(*good, extra)))
-            == "2 members have signed for it, and it takes 3"
-        )
-    itself = vouch(pair(100), asked.body)
+        told = reason(Quorum(3, KEYS), replace(asked, vouchers=(*good, extra)))
+        assert told.startswith("2 members have signed for it, and it takes 3: ")
+    itself = vouch(pair(100), asked.body, UNTIL)
     assert "2 members" in reason(Quorum(3, [*KEYS, asked.key]), replace(asked, vouchers=(*good, itself)))
-    many = tuple(vouch(pair(77), asked.body) for _ in range(64))
+    many = tuple(vouch(pair(77), asked.body, UNTIL) for _ in range(64))
     assert "0 members" in reason(Quorum(1, KEYS), replace(asked, vouchers=(*many, *good)))
 
 
 def test_the_members_are_those_of_the_moment() -> None:
-    members = {KEYS[0]}
-    policy, asked = Quorum(1, lambda: members), application()
-    asked = replace(asked, vouchers=(vouch(MEMBERS[1], asked.body),))
+    policy, asked = Quorum(1), application()
+    asked = replace(asked, vouchers=(vouch(MEMBERS[1], asked.body, UNTIL),), members={KEYS[0]})
     assert "0 members" in reason(policy, asked)
-    members.add(KEYS[1])
-    assert policy.decide(asked, 0.0) == Admitted()
+    assert policy.decide(replace(asked, members={KEYS[0], KEYS[1]}), 0.0) == Admitted()
+    assert "0 members" in reason(policy, replace(asked, members=())), "nobody is a member of an empty realm"
+
+
+def test_a_members_word_counts_until_the_time_that_it_has_said() -> None:
+    asked = application()
+    policy, voucher = Quorum(1, KEYS), vouch(MEMBERS[0], asked.body, 100.0)
+    assert policy.decide(replace(asked, vouchers=(voucher,)), 99.9) == Admitted()
+    assert "0 members" in reason(policy, replace(asked, vouchers=(voucher,)), 100.0)
+    longer = voucher._replace(until_s=UNTIL)
+    assert "0 members" in reason(policy, replace(asked, vouchers=(longer,)), 100.0)
+    assert "has not signed" in reason(Quota(5, 60.0), replace(asked, sponsor=KEYS[0], vouchers=(voucher,)), 100.0)
 
 
 @pytest.mark.parametrize("k", [0, 6])
@@ -110,6 +122,9 @@ def test_a_puzzle_is_solved_once_in_time_for_one_key() -> None:
     challenge = puzzle.challenge(asked.key, "town", 1000.0)
     solved = replace(asked, solution=solve(challenge, asked.key, "town", 8))
     assert "solve the puzzle first" in reason(puzzle, asked, 1001.0)
+    declined = puzzle.decide(asked, 1000.0)
+    assert isinstance(declined, Declined)
+    assert declined.puzzle == Challenge(challenge, 8)
     assert "256 hashes" in reason(puzzle, asked, 1001.0)
     assert "not one of this enroller's" in reason(puzzle, replace(solved, key=pair(5).key), 1001.0)
     assert "not one of this enroller's" in reason(puzzle, replace(solved, realm="other"), 1001.0)
@@ -144,7 +159,7 @@ def test_a_puzzle_that_is_none_is_refused(wrong: tuple[int, bytes, float]) -> No
 
 def sponsored(number: int, sponsor: KeyPair) -> Application:
     asked = application(number)
-    return replace(asked, sponsor=sponsor.key, vouchers=(vouch(sponsor, asked.body),))
+    return replace(asked, sponsor=sponsor.key, vouchers=(vouch(sponsor, asked.body, UNTIL),))
 
 
 def test_a_quota_is_of_a_sponsor_and_a_period() -> None:
@@ -160,10 +175,22 @@ def test_a_quota_is_of_a_sponsor_and_a_period() -> None:
     assert quota.decide(sponsored(11, MEMBERS[0]), 60.5) == Admitted()
 
 
+def test_a_key_that_comes_again_counts_once_and_what_was_counted_can_be_kept() -> None:
+    quota = Quota(2, 60.0)
+    for now in (0.0, 1.0, 2.0):
+        assert quota.decide(sponsored(201, MEMBERS[0]), now) == Admitted()
+    assert quota.decide(sponsored(202, MEMBERS[0]), 3.0) == Admitted()
+    later = Quota(2, 60.0)
+    later.recall(quota.kept())
+    assert "2 enrolled within 60 s: again in 56 s" in reason(later, sponsored(203, MEMBERS[0]), 4.0)
+    assert later.decide(sponsored(203, MEMBERS[0]), 60.0) == Admitted()
+    assert [*quotas(AllOf(Probation(1.0), AllOf(later)))] == [later]
+
+
 def test_nobody_uses_up_anothers_quota() -> None:
     quota = Quota(1, 60.0)
     stolen = replace(application(1), sponsor=KEYS[0])
-    forged = replace(stolen, vouchers=(Voucher(KEYS[0], b"x" * 64),))
+    forged = replace(stolen, vouchers=(Voucher(KEYS[0], b"x" * 64, UNTIL),))
     for asked in (stolen, forged):
         assert "has not signed for it" in reason(quota, asked)
     assert quota.decide(sponsored(2, MEMBERS[0]), 0.0) == Admitted()
@@ -198,10 +225,11 @@ def test_all_of_asks_in_order_and_joins_what_they_say() -> None:
     quota = Quota(1, 60.0, beyond="no vote")
     policy = AllOf(RealmKey("key"), Probation(30.0), quota)
     asked = application()
-    assert "not this realm's key" in reason(policy, asked)
+    assert "not this realm's join key" in reason(policy, asked)
     known = replace(asked, join=join_proof("key", asked.body))
     assert policy.decide(known, 0.0) == Admitted(vote=True, vote_after_s=30.0)
-    assert policy.decide(known, 0.0) == Admitted(vote=False, vote_after_s=30.0)
+    other = replace(application(7), join=join_proof("key", application(7).body))
+    assert policy.decide(other, 0.0) == Admitted(vote=False, vote_after_s=30.0)
     with pytest.raises(ConfigurationError, match="admit anybody"):
         AllOf()
 

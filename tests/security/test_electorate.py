@@ -148,7 +148,7 @@ def test_one_vote_an_identity_and_none_for_names() -> None:
 
 def asked(number: int, sponsor: KeyPair | None = None, node: str = "") -> Application:
     body = f"n{number}".encode()
-    vouchers = (vouch(sponsor, body),) if sponsor else ()
+    vouchers = (vouch(sponsor, body, 10_000),) if sponsor else ()
     return Application(
         body=body,
         key=pair(number).key,
@@ -168,19 +168,38 @@ class RegisterAndElectorate(RuleBasedStateMachine):
         self.register = Register("town", ISSUER)
         self.member = Electorate("town", ISSUER.key)
         self.model: dict[bytes, float | None] = {}
+        self.until: dict[bytes, float] = {}
 
-    @rule(number=st.integers(1, 12), vote=st.booleans(), after_s=st.floats(0.0, 100.0))
-    def admit(self, number: int, vote: bool, after_s: float) -> None:
-        self.register.admit(asked(number), Admitted(vote, after_s), self.now)
-        self.model.setdefault(pair(number).key, self.now + after_s if vote else None)
+    def let_expire(self) -> None:
+        self.until = {key: until for key, until in self.until.items() if until > self.now}
+        self.model = {key: since for key, since in self.model.items() if key in self.until}
+
+    @rule(number=st.integers(1, 12), vote=st.booleans(), after_s=st.floats(0.0, 100.0), valid_s=st.floats(1.0, 200.0))
+    def admit(self, number: int, vote: bool, after_s: float, valid_s: float) -> None:
+        self.let_expire()
+        key = pair(number).key
+        self.register.admit(asked(number), Admitted(vote, after_s), self.now, until_s=self.now + valid_s)
+        self.model.setdefault(key, self.now + after_s if vote else None)
+        self.until[key] = self.now + valid_s
+
+    @rule(number=st.integers(1, 12), valid_s=st.floats(1.0, 200.0))
+    def renew(self, number: int, valid_s: float) -> None:
+        self.let_expire()
+        key = pair(number).key
+        self.register.renew(key, f"n{number}", "agent", self.now, until_s=self.now + valid_s)
+        self.model.setdefault(key, None)
+        self.until[key] = self.now + valid_s
 
     @rule(number=st.integers(1, 12))
     def remove(self, number: int) -> None:
         self.register.remove(pair(number).key)
         self.model.pop(pair(number).key, None)
+        self.until.pop(pair(number).key, None)
 
     @rule(number=st.integers(1, 12))
     def give_vote(self, number: int) -> None:
+        self.let_expire()
+        self.register.expire(self.now)
         if pair(number).key in self.model:
             self.register.give_vote(pair(number).key, self.now)
             self.model[pair(number).key] = self.now
@@ -198,6 +217,7 @@ class RegisterAndElectorate(RuleBasedStateMachine):
 
     @rule()
     def a_set_is_taken(self) -> None:
+        self.let_expire()
         made, signed = self.register.issue(self.now)
         assert self.member.take(signed) == made
         voting = {key for key, since in self.model.items() if since is not None and since <= self.now}
@@ -210,8 +230,9 @@ class RegisterAndElectorate(RuleBasedStateMachine):
     def the_enroller_is_restarted(self) -> None:
         made, signed = self.register.issue(self.now)
         due = self.register.next_deadline()
-        if due is None:  # else probations would be forgotten
-            self.register = Register("town", ISSUER, (made, signed))
+        self.register = Register("town", ISSUER, (made, signed), self.register.members)
+        assert self.register.issue(self.now) == (made, signed)
+        assert self.register.next_deadline() == due
 
     @invariant()
     def nothing_forks(self) -> None:
@@ -240,6 +261,52 @@ def test_a_nodes_name_has_one_key() -> None:
     register.admit(asked(1), Admitted(), 0.0)
     with pytest.raises(Refused, match="another key"):
         register.admit(asked(2, node="n1"), Admitted(), 0.0)
+
+
+def test_a_key_has_one_name() -> None:
+    register = Register("town", ISSUER)
+    register.admit(asked(1), Admitted(), 0.0, until_s=50.0)
+    with pytest.raises(Refused, match="enrolled as node 'n1': one key, one node, one vote"):
+        register.admit(asked(1, node="second"), Admitted(), 0.0)
+    register.admit(asked(1, node="second"), Admitted(), 50.0)  # the first has ended
+
+
+def test_another_key_of_a_node_takes_its_seat_and_its_vote_over() -> None:
+    register = Register("town", ISSUER)
+    register.admit(asked(1), Admitted(), 0.0, until_s=50.0)
+    register.admit(asked(2), Admitted(vote=False), 0.0, until_s=50.0)
+    register.renew(pair(11).key, "n1", "agent", 10.0, until_s=60.0)
+    register.renew(pair(12).key, "n2", "agent", 10.0, until_s=60.0)
+    found = {seat.key: (seat.node, seat.votes) for seat in register.issue(10.0)[0].seats}
+    assert found == {pair(11).key: ("n1", True), pair(12).key: ("n2", False)}
+
+
+def test_who_has_expired_is_in_no_later_set() -> None:
+    register = Register("town", ISSUER)
+    register.admit(asked(1), Admitted(), 0.0, until_s=50.0)
+    assert register.next_deadline() == 0.0, "no set has it yet"
+    assert register.issue(49.0)[0].seats
+    assert register.next_deadline() == 50.0
+    assert not register.issue(50.0)[0].seats
+    assert register.next_deadline() is None
+
+
+def test_the_sets_go_on_under_another_key_of_the_enroller() -> None:
+    keys = [ISSUER.key]
+    member = Electorate("town", lambda: keys)
+    register = Register("town", ISSUER)
+    register.admit(asked(1), Admitted(), 0.0)
+    first = register.issue(0.0)
+    member.take(first[1])
+    changed = Register("town", STRANGER, first, register.members).issue(1.0)
+    assert (changed[0].number, changed[0].issuer) == (2, STRANGER.key)
+    with pytest.raises(Unauthorized, match="not signed by the realm's enroller"):
+        member.take(changed[1])
+    keys.insert(0, STRANGER.key)
+    assert member.take(changed[1]).number == 2
+    keys.clear()
+    with pytest.raises(Unauthorized, match="nobody is known"):
+        member.take(Register("town", STRANGER, changed).issue(2.0)[1])
 
 
 @pytest.mark.parametrize("beyond", ["decline", "no vote"])

@@ -54,7 +54,7 @@ def enrolled() -> Electorate:
             realm="default",
             node=node,
             sponsor=sponsor.key,
-            vouchers=(vouch(sponsor, body),),
+            vouchers=(vouch(sponsor, body, 10_000),),
         )
         decision = quota.decide(application, 0.0)
         assert isinstance(decision, Admitted)

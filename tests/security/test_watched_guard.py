@@ -6,8 +6,12 @@ from agentbus import Agent, Context, Node, PeerId, on
 from agentbus.detection import Detection, quorum_of
 from agentbus.detection.codec import to_vote
 from agentbus.detection.verdicts import Case, Finding, Vote, Witness
+from agentbus.healing import Healer
+from agentbus.healing.codec import StandingTold, to_belief
+from agentbus.healing.model import Belief, Life
 from agentbus.limits import Rate
 from agentbus.messages import SEALED
+from agentbus.peers import Peer, Standing
 from agentbus.security.electorate import Electorate, EpochSet, Seat, signed_epoch_set
 from agentbus.security.scores import Level, Scorekeeper
 from agentbus.turns import FairMailbox
@@ -109,6 +113,33 @@ async def test_a_vote_is_counted_for_the_key_that_signed_it_and_not_for_the_node
     async with node(url, "a", "detection", agents={"detection": detection}), node(url, "b") as b:
         await b.publish(to_vote(vote), topic="vote")
         await until(lambda: roll.asked)
+    assert roll.asked == [("c", pair_of("b").key)]
+
+
+class Believed:
+    """A view in which one node is alive."""
+
+    def __init__(self, peer: Peer) -> None:
+        self.peer = peer
+
+    def alive(self) -> list[Peer]:
+        return [self.peer]
+
+    def get(self, name: str) -> Peer | None:
+        return self.peer if name == self.peer.id.name else None
+
+
+async def test_what_is_told_of_a_standing_is_counted_for_the_key_that_signed_it(url: str) -> None:
+    """A node that takes another's epoch for its own speaks in that one's name, under its own key."""
+    roll = Roll()
+    async with node(url, "b") as b:
+        others = Believed(Peer(id=PeerId("healer", b.epoch), node="c"))
+        healer = Healer(electorate=roll)
+        here = Node(url, realm="city", name="a", agents={"healer": healer}, guard=guard("a", "healer"), peers=others)
+        async with here:
+            victim = to_belief(Belief(life=Life("x", "d", 1), standing=Standing.QUARANTINED, kind="lying"), 0.0)
+            await b.publish(StandingTold(standing=victim, by="c", by_epoch=b.epoch))
+            await until(lambda: roll.asked)
     assert roll.asked == [("c", pair_of("b").key)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .chain import Electorate, Fork
 from .codec import signed_epoch_set, verified_epoch_set
-from .model import EpochSet, Seat
+from .model import EpochSet, Member, Seat
 from .register import Register
 
-__all__ = ["Electorate", "EpochSet", "Fork", "Register", "Seat", "signed_epoch_set", "verified_epoch_set"]
+__all__ = ["Electorate", "EpochSet", "Fork", "Member", "Register", "Seat", "signed_epoch_set", "verified_epoch_set"]

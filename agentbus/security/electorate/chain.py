@@ -7,7 +7,7 @@ the second is not taken.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 from ...errors import Unauthorized
@@ -30,7 +30,8 @@ class Electorate:
 
     Args:
         realm: whose.
-        issuer: the public key that signs the realm's sets, 32 bytes.
+        issuer: the public key that signs the realm's sets, 32 bytes; or what gives those that may sign now, as the key
+            may be changed.
         signed: the set to begin with, as it was kept.
 
     Attributes:
@@ -42,12 +43,14 @@ class Electorate:
         Unauthorized: `signed` is not one of the realm's.
     """
 
-    def __init__(self, realm: str, issuer: bytes, signed: bytes | None = None) -> None:
+    def __init__(
+        self, realm: str, issuer: bytes | Callable[[], Collection[bytes]], signed: bytes | None = None
+    ) -> None:
         self.epoch: EpochSet | None = None
         self.signed = b""
         self.forks: list[Fork] = []
         self._realm = realm
-        self._issuer = issuer
+        self._issuers = issuer if callable(issuer) else lambda: (issuer,)
         self._by_key: dict[bytes, Seat] = {}
         self._by_node: dict[str, Seat] = {}
         if signed is not None:
@@ -61,7 +64,7 @@ class Electorate:
         """
         if self.epoch is not None and signed == self.signed:
             return self.epoch
-        epoch = verified_epoch_set(signed, self._issuer, self._realm)
+        epoch = self._verified(signed)
         if self.epoch is not None:
             if epoch.number == self.epoch.number:
                 raise self._forked(signed, f"two different sets of number {epoch.number}")
@@ -95,6 +98,15 @@ class Electorate:
     def count(self, keys: Iterable[bytes]) -> int:
         """How many votes those identities have together: one each, none for who has no seat."""
         return sum(seat.votes for key in set(keys) if (seat := self._by_key.get(key)) is not None)
+
+    def _verified(self, signed: bytes) -> EpochSet:
+        wrong = Unauthorized(f"nobody is known that signs the epoch sets of realm {self._realm!r}")
+        for issuer in self._issuers():
+            try:
+                return verified_epoch_set(signed, issuer, self._realm)
+            except Unauthorized as error:
+                wrong = error
+        raise wrong
 
     def _forked(self, signed: bytes, why: str) -> Unauthorized:
         if len(self.forks) < MAX_FORKS:

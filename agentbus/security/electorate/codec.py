@@ -44,6 +44,14 @@ def signed_epoch_set(epoch: EpochSet, issuer: KeyPair) -> bytes:
     return issuer.sign(DOMAIN + body) + body
 
 
+def issuer_of(signed: bytes) -> bytes:
+    """Which key says that it has signed a set. Raises `Unauthorized` for what is none."""
+    try:
+        return electorate_pb2.EpochSet.FromString(signed[SIGNATURE_BYTES:]).issuer
+    except DecodeError as error:
+        raise Unauthorized(f"not an epoch set: {error}") from None
+
+
 def verified_epoch_set(signed: bytes, issuer: bytes, realm: str) -> EpochSet:
     """The set. Raises `Unauthorized` when it is none, not the issuer's, or another realm's."""
     if len(signed) > MAX_BYTES:

@@ -1,23 +1,28 @@
 """Decides on requests to be enrolled. Pure: no clock, no I/O.
 
 Invariants: what is issued belongs to a key whose possession was shown, just now, and once; nothing is issued to a
-revoked key; a node's name belongs to one key as long as anything that was issued for it is valid.
+revoked key; a node's name belongs to one key as long as anything that was issued for it is valid; a token admits once;
+who is not admitted leaves nothing behind but a spent puzzle.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ...errors import Refused, Unauthorized
+from ..admission import Admission, Admitted, Application, Challenge, Declined
 from ..credentials import RealmFile
+from ..electorate.model import VOTERS
+from ..electorate.register import Register
 from ..enrolling import SKEW_S
 from ..keys import KeyPair, Kind, public_nkey, verified
-from ..realm.issuing import VALID_S, Issued, issue
-from .admission import RENEWAL, Admission
-from .codec import DOMAIN
-from .model import Request
+from ..realm.issuing import VALID_S, Issued, Wanted, issue
+from .admission import StillEnrolled, Terms
+from .codec import signed_part
+from .model import NEWCOMER, RENEWAL, Request, Token
 
+TOKEN = b"agentbus token v1\0"
 MAX_REMEMBERED = 100_000
 
 
@@ -40,70 +45,142 @@ class Standing:
         at = max(self.revoked.get(public_nkey(key, Kind.USER), -1), self.revoked.get("*", -1))
         return issued_s <= at
 
+    def void_for_good(self, key: bytes) -> bool:
+        """Whether a key has been revoked: nothing is issued to it any more."""
+        return public_nkey(key, Kind.USER) in self.revoked
+
 
 class Desk:
     """One enroller's decisions.
 
     Args:
-        admissions: its forms of admission.
+        admission: what newcomers have to show.
+        renewal: who is enrolled anew.
         signing: a role's present signing key. Raises `ConfigurationError`.
+        terms: what newcomers may be.
         valid_s: seconds that what it issues is valid, at most.
-        taken: nodes to the key that has the name, and until when; carried over from an earlier run.
     """
 
     def __init__(
         self,
-        admissions: Sequence[Admission],
+        admission: Admission,
+        renewal: StillEnrolled,
         signing: Callable[[str], KeyPair],
         *,
+        terms: Terms | None = None,
         valid_s: int = VALID_S,
-        taken: Mapping[str, tuple[bytes, int]] | None = None,
     ) -> None:
-        self.taken: dict[str, tuple[bytes, int]] = dict(taken or {})
-        self._admissions = {admission.form: admission for admission in admissions}
+        self._admission = admission
+        self._renewal = renewal
         self._signing = signing
+        self._terms = terms or Terms()
         self._valid_s = valid_s
         self._nonces: dict[bytes, float] = {}
 
-    def decide(self, request: Request, standing: Standing, now_s: float) -> Issued:
-        """What is issued. Raises `Refused` or `Unauthorized`, which says why nothing is."""
+    def decide(
+        self, request: Request, standing: Standing, register: Register, tokens: dict[bytes, Token], now_s: float
+    ) -> Issued | Challenge:
+        """What is issued, or the puzzle to be solved first.
+
+        Args:
+            request: who asks, and for what.
+            standing: how the realm stands.
+            register: who is enrolled; who is admitted stands in it then.
+            tokens: those that were not used; one that is used is not among them then.
+            now_s: seconds since 1970.
+
+        Raises:
+            Refused, Unauthorized: which says why nothing is issued. Nothing has changed then.
+        """
         wish, wanted = request.wish, request.wish.wanted
-        if not verified(wanted.key, DOMAIN + request.body, request.signature):
+        if not verified(wanted.key, signed_part(request.body, request.proof), request.signature):
             raise Unauthorized("whoever asks does not hold the key that it asks for")
         if wish.realm != standing.public.realm:
             raise Refused(f"this is realm {standing.public.realm!r}, not {wish.realm!r}")
         if abs(now_s - wish.asked_s) > SKEW_S:
             raise Refused(f"asked {now_s - wish.asked_s:.0f} s ago, by its clock: set the clocks")
-        if self._revoked_for_good(wanted.key, standing):
+        if standing.void_for_good(wanted.key):
             raise Refused(
                 f"the key of node {wanted.node!r} has been revoked: it needs a new one, and to be let in anew"
             )
-        admission = self._admissions.get(request.admission)
-        if admission is None:
-            raise Refused(f"no admission by {request.admission!r} here: {', '.join(self._admissions)}")
-        admission.check(request, now_s)
-        self._once(wish.nonce, now_s)  # only of who is admitted: others would fill what is remembered
-        self._take(wanted.node, wanted.key, now_s, renewed=request.admission == RENEWAL)
+        if wish.nonce in self._nonces:
+            raise Refused("this request was made before: ask anew")
         valid_s = min(wish.valid_s or self._valid_s, self._valid_s)
-        issued = issue(wanted, self._signing(wanted.role), standing.public, int(now_s), valid_s)
-        self.taken[wanted.node] = (wanted.key, int(now_s) + valid_s)
+        until_s = int(now_s) + valid_s
+        if request.admission == RENEWAL:
+            self._renewal.check(request, now_s)
+            issued = self._issue(request, standing, now_s, valid_s)
+            register.renew(wanted.key, wanted.node, wanted.role, now_s, until_s=until_s)
+            return issued
+        if request.admission != NEWCOMER:
+            raise Refused(f"nobody comes as {request.admission!r} here: {NEWCOMER}, {RENEWAL}")
+        register.check(wanted.key, wanted.node, now_s)
+        application = self._application(request, register, now_s)
+        decision = self._by_token(request, tokens, now_s) or self._by_policy(application, wanted, now_s)
+        if isinstance(decision, Challenge):
+            return decision
+        issued = self._issue(request, standing, now_s, valid_s)
+        if request.proofs.token is not None:
+            del tokens[request.proofs.token[0]]
+        vote = decision.vote and wanted.role in VOTERS
+        register.admit(application, Admitted(vote, decision.vote_after_s), now_s, until_s=until_s)
         return issued
 
-    def _revoked_for_good(self, key: bytes, standing: Standing) -> bool:
-        return public_nkey(key, Kind.USER) in standing.revoked
+    def _issue(self, request: Request, standing: Standing, now_s: float, valid_s: int) -> Issued:
+        wanted = request.wish.wanted
+        self._once(request.wish.nonce, now_s)  # only of who is admitted: others would fill what is remembered
+        return issue(wanted, self._signing(wanted.role), standing.public, int(now_s), valid_s)
 
-    def _take(self, node: str, key: bytes, now_s: float, *, renewed: bool) -> None:
-        holder, until = self.taken.get(node, (key, 0))
-        if holder != key and until > now_s and not renewed:
-            raise Refused(f"node {node!r} is enrolled with another key, until {until - now_s:.0f} s from now")
-        if len(self.taken) >= MAX_REMEMBERED:
-            self.taken = {name: entry for name, entry in self.taken.items() if entry[1] > now_s}
-            if len(self.taken) >= MAX_REMEMBERED:
-                raise Refused(f"{MAX_REMEMBERED} nodes are enrolled: no more")
+    def _application(self, request: Request, register: Register, now_s: float) -> Application:
+        """The request as policies see it. Members are those with a vote, and the operators; the first of them that has
+        signed is the sponsor."""
+        wanted, proofs = request.wish.wanted, request.proofs
+        members = {each.key for each in register.members if each.votes(now_s) or each.role == "operator"}
+        return Application(
+            body=request.application,
+            key=wanted.key,
+            realm=request.wish.realm,
+            node=wanted.node,
+            role=wanted.role,
+            sponsor=next((each.key for each in proofs.vouchers if each.key in members), b""),
+            vouchers=proofs.vouchers,
+            join=proofs.join,
+            solution=proofs.solution,
+            members=members,
+        )
+
+    def _by_policy(self, application: Application, wanted: Wanted, now_s: float) -> Admitted | Challenge:
+        self._terms.check(wanted)
+        self._signing(wanted.role)  # before anything is counted
+        decision = self._admission.decide(application, now_s)
+        if isinstance(decision, Declined):
+            if decision.puzzle is not None:
+                return decision.puzzle
+            raise Refused(decision.reason)
+        return decision
+
+    @staticmethod
+    def _by_token(request: Request, tokens: Mapping[bytes, Token], now_s: float) -> Admitted | None:
+        """By a token it is as by hand: no quota, no probation. None where none is shown."""
+        if request.proofs.token is None:
+            return None
+        key, signature = request.proofs.token
+        token, wanted = tokens.get(key), request.wish.wanted
+        if token is None or not verified(key, TOKEN + request.application, signature):
+            raise Refused("that is no token of this realm, or it has been used: agentbus realm token makes one")
+        if now_s >= token.until_s:
+            raise Refused("the token has expired: agentbus realm token makes another")
+        if wanted != Wanted(key=wanted.key, node=token.node, role=token.role, names=token.names, jobs=token.jobs):
+            raise Refused(f"the token is for node {token.node!r} as {token.role!r}, for {_names(token.names)}")
+        return Admitted()
 
     def _once(self, nonce: bytes, now_s: float) -> None:
         if len(self._nonces) >= MAX_REMEMBERED:
             self._nonces = {known: until for known, until in self._nonces.items() if until > now_s}
-        if nonce in self._nonces or len(self._nonces) >= MAX_REMEMBERED:
-            raise Refused("this request was made before: ask anew")
+            if len(self._nonces) >= MAX_REMEMBERED:
+                raise Refused(f"{MAX_REMEMBERED} were enrolled within {2 * SKEW_S} s: ask again later")
         self._nonces[nonce] = now_s + 2 * SKEW_S
+
+
+def _names(names: tuple[str, ...]) -> str:
+    return f"agents {', '.join(names)}" if names else "no agents"

@@ -1,50 +1,57 @@
-"""The enroller as an agent: issues to who is admitted, for an hour at most unless told otherwise, and makes the realm's
-streams, which no other role but the operator's may.
+"""The enroller as an agent: issues to who is admitted, for an hour at most unless told otherwise, publishes who votes,
+and makes the realm's streams, which no other role but the operator's may.
 
-It holds the roles' signing keys and the join key, and neither the operator's nor an account's key.
+It holds the roles' signing keys and the join key, and neither the operator's nor an account's key. The epoch sets it
+signs by the signing key of its own role, which the account's JWT names.
+
+Invariants: a set is in the books before anybody is shown it, so no number is ever used twice, whenever it is killed; it
+issues none before it has seen the newest that the realm has, and none after it has seen one that is not its own.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from ...agent import Agent
-from ...behaviors import on_start, rpc
+from ...behaviors import every, on_start, rpc
 from ...context import Context
 from ...errors import AgentBusError, ConfigurationError, Refused, Unauthorized
 from ...supervision import Supervision
-from ...transport import StreamLimits, StreamSpec
+from ...transport import StreamLimits
+from ..admission import Admission, AllOf, Challenge, quotas
 from ..credentials import read_secret
+from ..electorate import Electorate, EpochSet, verified_epoch_set
+from ..electorate.codec import issuer_of
+from ..electorate.register import Register
 from ..enrolling import Issuers
+from ..realm.books import BOOKS, Books, open_books, read_books
 from ..realm.claims import decode, revocations
-from ..realm.folder import (
-    ACCOUNT_JWT,
-    JOIN_KEY,
-    RealmState,
-    read_state,
-    read_taken,
-    signing_key,
-    write_taken,
-)
+from ..realm.demands import read_demands
+from ..realm.folder import ACCOUNT_JWT, JOIN_KEY, REALM, read_state, signing_key
 from ..realm.issuing import VALID_S
-from ..realm.permissions import bucket_of, leases_of
-from .admission import RESERVED, Admission, JoinKey, StillEnrolled
-from .codec import EnrolmentGrant, EnrolmentRequest, decode_request, encode_grant
+from .admission import RESERVED, StillEnrolled, Terms, policy_of
+from .codec import EnrolmentGrant, EnrolmentRequest, decode_request, encode_grant, encode_puzzle
 from .deciding import Desk, Standing
+from .publishing import Publisher, with_seats
+from .streams import stream_specs
 
-SEEN_BYTES, SEEN_S = 64 << 20, 30 * 86400.0
-"""What is kept of the durable events that were seen, and for how long: as long as these are good."""
+ROLE = "enroller"
+TICK_S = 0.25
+"""Seconds between two looks at what others have changed, and at what is due."""
 
 
 class Enroller(Agent):
-    """Admits keys to the realm.
+    """Admits keys to the realm, and says who votes. Host one in a realm: of two, one issues no sets.
 
     Args:
         folder: the realm's ``enroller/``. It is read anew for each request, so that a revocation counts at once.
-        admissions: forms of admission, beside renewal. By default the join key in the folder.
+        admission: what newcomers have to show, all of it (`security.admission`). By default what ``admission.json`` in
+            the folder says: the join key, unless told otherwise.
+        terms: what newcomers may be.
         valid_s: seconds that what it issues is valid.
         streams: the limits of the realm's streams; by default with three copies where there are servers enough.
         clock: seconds since 1970.
@@ -57,18 +64,33 @@ class Enroller(Agent):
         self,
         folder: Path | str,
         *,
-        admissions: Sequence[Admission] | None = None,
+        admission: Sequence[Admission] | None = None,
+        terms: Terms | None = None,
         valid_s: int = VALID_S,
         streams: StreamLimits | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._folder = Path(folder)
         self._clock = clock
+        self._valid_s = valid_s
         self._state = read_state(self._folder)
         self._limits = streams or StreamLimits(replicas=3 if self._state.servers >= 3 else 1)
-        forms: Sequence[Admission] = admissions if admissions is not None else (self._by_join_key(),)
+        policy = (
+            policy_of(read_demands(self._folder), self._join_key, os.urandom(32))
+            if admission is None
+            else AllOf(*admission)
+        )
+        self._quotas = [*quotas(policy)]
+        for quota, counted in zip(self._quotas, read_books(self._folder).quotas, strict=False):
+            quota.recall(counted)
+        terms = terms or Terms(reserved=frozenset((*RESERVED, *self._state.layout.escrows)))
         renewal = StillEnrolled(self._issuers, self._state.public.realm, self._void)
-        self._desk = Desk((*forms, renewal), lambda role: signing_key(self._folder, role), valid_s=valid_s)
+        self._desk = Desk(policy, renewal, lambda role: signing_key(self._folder, role), terms=terms, valid_s=valid_s)
+        self._publisher = Publisher(self._state.public.realm)
+        self._seen: list[tuple[int, int]] | None = None
+        self._due: float | None = None
+        self._newest = b""
+        self._troubled = False
 
     @on_start
     async def make_streams(self, ctx: Context) -> None:
@@ -83,16 +105,99 @@ class Enroller(Agent):
         asked = decode_request(request)
         wanted = asked.wish.wanted
         log = ctx.log.bind(asks=wanted.node, role=wanted.role, admission=asked.admission[:32])
+        now_s = self._clock()
         try:
-            self._desk.taken = read_taken(self._folder)  # the operator enrolls by hand, too
-            issued = self._desk.decide(asked, standing, self._clock())
+            with open_books(self._folder) as books:  # the operator enrolls by hand, too
+                register = self._register(books)
+                issued = self._desk.decide(asked, standing, register, books.tokens, now_s)
+                if isinstance(issued, Challenge):
+                    return encode_puzzle(issued)
+                self._keep(books, register, standing, now_s)
         except AgentBusError as error:
             log.warning("not enrolled", why=str(error))
             raise
-        write_taken(self._folder, self._desk.taken)
         log.info("enrolled", names=list(wanted.names))
+        await self._publisher.publish(ctx, self._newest)
         issuer = signing_key(self._folder, wanted.role)
-        return encode_grant(issued, standing.public, standing.account_jwt, asked.body, issuer)
+        return encode_grant(
+            issued, standing.public, standing.account_jwt, asked.body, issuer, self._publisher.published
+        )
+
+    @every(TICK_S, immediately=True)
+    async def look(self, ctx: Context) -> None:
+        """Issues the next epoch set when somebody was enrolled by hand or revoked, has expired or gets its vote; and
+        publishes what is not published yet."""
+        try:
+            if not self._publisher.issues:
+                await self._go_on(ctx)
+            self._refresh()
+        except AgentBusError as error:
+            if not self._troubled:
+                ctx.log.warning("the epoch set can't be brought up to date", why=str(error))
+            self._troubled = True
+            return
+        self._troubled = False
+        await self._publisher.publish(ctx, self._newest)
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    async def _go_on(self, ctx: Context) -> None:
+        """Goes on from the newest set that the realm has: it may be newer than the books, which are an older copy then.
+        Raises `StorageFailed`, `NotConnected`: it is not known yet."""
+        found = await self._publisher.find(ctx)
+        if found is None:
+            return
+        with open_books(self._folder) as books:
+            newest, mine = self._set(found), own_set(books.signed, self._state.public.realm)
+            if newest is not None and found != books.signed and (mine is None or newest.number >= mine.number):
+                ctx.log.warning("these books are behind the realm's epoch set: going on", number=newest.number)
+                books.members = with_seats(books.members, newest, self._clock(), self._valid_s)
+                books.signed = found
+        self._publisher.issues = True
+        self._seen = None
+
+    def _refresh(self) -> None:
+        """Looks at the books, and at who is revoked, when something has changed or is due."""
+        now_s = self._clock()
+        due = self._due is not None and now_s >= self._due
+        seen = self._stamps()  # before they are read: what changes meanwhile is looked at again
+        if not self._publisher.issues or (not due and seen == self._seen):
+            return
+        standing = self._standing()
+        with open_books(self._folder) as books:
+            self._keep(books, self._register(books), standing, now_s)
+        self._seen = seen
+
+    def _keep(self, books: Books, register: Register, standing: Standing, now_s: float) -> None:
+        """Into the books: who is enrolled now, and the set that follows, if this enroller may issue it."""
+        for member in register.members:
+            if standing.void_for_good(member.key) or standing.void(member.key, int(member.issued_s)):
+                register.remove(member.key)
+        if self._publisher.issues:
+            books.signed = register.issue(now_s)[1]
+        books.members = register.members
+        books.quotas = [quota.kept() for quota in self._quotas] or books.quotas
+        books.tokens = {key: token for key, token in books.tokens.items() if token.until_s > now_s}
+        self._due = register.next_deadline()
+        self._newest = books.signed
+
+    def _register(self, books: Books) -> Register:
+        realm = self._state.public.realm
+        last = own_set(books.signed, realm)
+        return Register(
+            realm, signing_key(self._folder, ROLE), (last, books.signed) if last is not None else None, books.members
+        )
+
+    def _set(self, signed: bytes) -> EpochSet | None:
+        """A set that an enroller of this realm has signed; None for anything else."""
+        public = self._state.public
+        try:
+            return Electorate(public.realm, lambda: public.keys_of(ROLE), signed).epoch if signed else None
+        except Unauthorized:
+            return None
+
+    def _stamps(self) -> list[tuple[int, int]]:
+        return [_stamp(self._folder / name) for name in (BOOKS, REALM, ACCOUNT_JWT)]
 
     def _standing(self) -> Standing:
         """How the realm stands: what the operator has signed. Raises `Refused` when that can't be trusted."""
@@ -113,46 +218,23 @@ class Enroller(Agent):
     def _void(self, key: bytes, issued_s: int) -> bool:
         return self._standing().void(key, issued_s)
 
-    def _by_join_key(self) -> JoinKey:
-        secret = read_secret(self._folder / JOIN_KEY, "agentbus realm init makes one").strip()
-        return JoinKey(secret, reserved=(*RESERVED, *self._state.layout.escrows))
+    def _join_key(self) -> str:
+        return read_secret(self._folder / JOIN_KEY, "agentbus realm init makes one").strip()
 
 
-def stream_specs(state: RealmState, limits: StreamLimits) -> list[StreamSpec]:
-    """The realm's streams: those of durable events, the buckets, and those of the sharding jobs."""
-    layout, realm = state.layout, state.public.realm
-    made = [
-        StreamSpec(name=f"agentbus_{realm}_{kind}", subjects=(f"{realm}.{kind}.>",), limits=limits)
-        for kind in ("log", "dead")
-    ]
-    made.append(
-        StreamSpec(
-            name=f"agentbus_{realm}_seen",
-            subjects=(f"{realm}.seen.>",),
-            limits=StreamLimits(max_bytes=SEEN_BYTES, max_age_s=SEEN_S, replicas=limits.replicas),
-            per_subject=1,
-            refuse_when_full=True,
-        )
-    )
-    for job in layout.jobs:
-        root = f"{realm}.shard.{job}"
-        kept = StreamLimits(max_age_s=0.0, replicas=limits.replicas)
-        for name, subjects in (("in", (f"{root}.in.*",)), ("out", (f"{root}.out.*", f"{root}.ok.*.*"))):
-            made.append(
-                StreamSpec(
-                    name=f"agentbus_{realm}_shard_{job}_{name}", subjects=subjects, limits=kept, refuse_when_full=True
-                )
-            )
-    for bucket in (*layout.buckets, *map(leases_of, layout.jobs), *map(bucket_of, layout.escrows)):
-        made.append(
-            StreamSpec(
-                name=f"KV_{realm}_{bucket}",
-                subjects=(f"$KV.{realm}_{bucket}.>",),
-                limits=StreamLimits(max_bytes=256 << 20, max_age_s=0.0, replicas=limits.replicas),
-                per_subject=1,
-                batches=True,
-                message_ttl=True,
-                refuse_when_full=True,
-            )
-        )
-    return made
+def own_set(signed: bytes, realm: str) -> EpochSet | None:
+    """The set in the books, whatever key has signed it: the numbers go on also when that key is void. None: no set yet.
+    Raises `Refused`: it is none."""
+    try:
+        return verified_epoch_set(signed, issuer_of(signed), realm) if signed else None
+    except Unauthorized as error:
+        raise Refused(f"the enroller's books are damaged, put a copy back: {error}") from None
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """What changes whenever a file is replaced."""
+    try:
+        told = path.stat()
+    except OSError:
+        return 0, 0
+    return told.st_mtime_ns, told.st_ino

@@ -5,7 +5,7 @@
     realm.json            what the realm is: nothing secret
     offline/              the keys of operator, accounts and authority: for the operator's acts only
     servers/              what its nats-servers need: accounts.conf, tls/, and a folder for each server
-    enroller/             what an enroller needs: a signing key a role, and the join key
+    enroller/             what an enroller needs: a signing key a role, the join key, what it demands, and its books
     joiner.id             the identity that may ask to be enrolled, and nothing else
 
 Invariants: secrets are files of mode 0600 in folders of mode 0700; no key is in a configuration; ``accounts.conf`` and
@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import json
 import secrets
-from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -25,16 +24,19 @@ from typing import Any, Self
 
 from ...errors import ConfigurationError
 from ..credentials import Credentials, FormerIssuer, RealmFile, read_secret, write_secret
+from ..electorate.model import VOTERS, Member
+from ..enroller.model import Token
 from ..keys import KeyPair, Kind, key_of
 from . import server_files
+from .books import open_books
 from .certificates import authority, check_host, end_of, hosts_of, server_certificate
 from .claims import AccountLimits, account_claims, encode, operator_claims, system_user_claims
+from .demands import Demands, write_demands
 from .issuing import LONGEST_S, Wanted, issue
 from .permissions import ROLES, Layout, permissions
 from .server_files import ServerLimits
 
 REALM, ACCOUNT_JWT, JOIN_KEY, JOINER, ENROLLER = "realm.json", "account.jwt", "join.key", "joiner.id", "enroller.id"
-TAKEN = "taken.json"
 JOINER_S = 365 * 86400
 FORMER_S = 31 * 86400
 """Seconds for which a signing key that was replaced is remembered: longer than a durable frame is good."""
@@ -225,14 +227,31 @@ class RealmFolder:
         return pair, encode(claims, self.offline("system", Kind.ACCOUNT), now_s)
 
     def enroll(self, pair: KeyPair, wanted: Wanted, now_s: int, valid_s: int) -> Credentials:
-        """Enrolls a key here, by the role's signing key. The node's name is this key's from now on. Raises
-        `ConfigurationError`, also for a job that the realm has not got."""
+        """Enrolls a key here, by the role's signing key. The node's name is this key's from now on; an `agent` votes as
+        soon as an enroller has issued the next epoch set. Raises `ConfigurationError`, also for a job that the realm
+        has not got."""
         if missing := {*wanted.jobs} - {*self.state.layout.jobs}:
             raise ConfigurationError(f"realm {self.public.realm!r} has no job {min(missing)!r}: name it at its making")
         issued = issue(wanted, self.signing(wanted.role), self.public, now_s, valid_s)
-        taken = {node: entry for node, entry in read_taken(self.enroller).items() if entry[1] > now_s}
-        write_taken(self.enroller, {**taken, wanted.node: (wanted.key, now_s + valid_s)})
-        return Credentials(pair=pair, jwt=issued.jwt, enrolment=issued.enrolment, realm=self.public)
+        member = Member(
+            key=wanted.key,
+            node=wanted.node,
+            role=wanted.role,
+            issued_s=now_s,
+            until_s=now_s + valid_s,
+            votes_from_s=now_s if wanted.role in VOTERS else None,
+        )
+        with open_books(self.enroller) as books:
+            others = [each for each in books.members if each.key != member.key and each.node != member.node]
+            books.members = (*(each for each in others if each.until_s > now_s), member)
+        return Credentials(
+            pair=pair, jwt=issued.jwt, enrolment=issued.enrolment, realm=self.public, epoch_set=books.signed
+        )
+
+    def add_token(self, key: bytes, token: Token) -> None:
+        """Lets whoever has the key of that public half be enrolled, once. Raises `ConfigurationError`."""
+        with open_books(self.enroller) as books:
+            books.tokens = {**books.tokens, key: token}
 
 
 def read_state(folder: Path) -> RealmState:
@@ -249,25 +268,6 @@ def signing_key(enroller: Path, role: str) -> KeyPair:
     return KeyPair.load(enroller / "roles" / f"{role}.nk", Kind.ACCOUNT)
 
 
-def read_taken(enroller: Path) -> dict[str, tuple[bytes, int]]:
-    """Which key has each node's name, and until when. Raises `ConfigurationError`: with what can't be read, every name
-    would be free."""
-    path = enroller / TAKEN
-    if not path.exists():
-        return {}
-    try:
-        told = json.loads(read_secret(path, "agentbus identity enroll --realm-dir makes one"))
-        return {str(node): (b64decode(key), int(until)) for node, (key, until) in told.items()}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise ConfigurationError(f"{path} is not what was written: put a copy back: it says whose names are") from None
-
-
-def write_taken(enroller: Path, taken: Mapping[str, tuple[bytes, int]]) -> None:
-    """Keeps which key has each node's name. Raises `ConfigurationError`."""
-    told = {node: (b64encode(key).decode(), until) for node, (key, until) in taken.items()}
-    write_secret(enroller / TAKEN, json.dumps(told) + "\n")
-
-
 def create(
     folder: Path | str,
     layout: Layout,
@@ -280,6 +280,7 @@ def create(
     listen: str = "127.0.0.1",
     limits: ServerLimits | None = None,
     log: str = "",
+    admission: Demands | None = None,
 ) -> RealmFolder:
     """Makes a realm.
 
@@ -294,6 +295,7 @@ def create(
         listen: the address that servers listen on.
         limits: of each server.
         log: the servers' log file, relative to their folder; empty for standard error.
+        admission: what its enroller demands of newcomers; by default the join key.
 
     Raises:
         ConfigurationError: there is a realm already, or a value that can't be.
@@ -343,6 +345,7 @@ def create(
         write_secret(where / "server.conf", text)
     state = RealmState(public=public, layout=layout, servers=servers, disk_bytes=limits.disk_bytes, made_s=now_s)
     write_secret(folder / REALM, json.dumps(state.as_json(), indent=1) + "\n")
+    write_demands(folder / "enroller", admission or Demands())
     made = RealmFolder(folder)
     made.write(state, now_s)
     _identities(made, now_s)

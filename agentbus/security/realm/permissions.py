@@ -92,11 +92,12 @@ class Layout:
     @property
     def streams(self) -> dict[str, tuple[str, ...]]:
         """Every stream of the realm, to what agents may store in it: durable events, dead letters, what of signed
-        durable events was seen, sharding jobs, buckets, escrow ledgers."""
+        durable events was seen, epoch sets, sharding jobs, buckets, escrow ledgers."""
         realm = self.realm
         found: dict[str, tuple[str, ...]] = {
             f"agentbus_{realm}_{kind}": (f"{realm}.{kind}.>",) for kind in ("log", "dead")
         }
+        found[f"agentbus_{realm}_epochs"] = ()  # the enroller's alone
         found[f"agentbus_{realm}_seen"] = (f"{realm}.seen.{NODE}.>",)
         for job in self.jobs:
             found |= zip(_job_streams(realm, job), _job_streams(realm, JOB).values(), strict=True)
@@ -137,7 +138,7 @@ def permissions(layout: Layout) -> dict[str, Permissions]:
     heard = (f"{realm}.ev.>",)
     asked = (f"{realm}.to.*.*", f"{realm}.any.*", f"{realm}.all.*", f"{realm}.call.*", f"{realm}.closed.*")
     answers = (f"{realm}.in.*.*", f"{realm}.in.*.*.*")
-    dead, seen = f"agentbus_{realm}_dead", f"agentbus_{realm}_seen"
+    dead, seen, epochs = (f"agentbus_{realm}_{kind}" for kind in ("dead", "seen", "epochs"))
     every = layout.streams
     stored = dict.fromkeys(subject for subjects in every.values() for subject in subjects)
     shards = [stream for job in layout.jobs for stream in _job_streams(realm, job)]
@@ -174,7 +175,13 @@ def permissions(layout: Layout) -> dict[str, Permissions]:
         "observer": Permissions(publish=(enrol, *present, *answers), subscribe=(inbox, *present, *heard)),
         "joiner": Permissions(publish=(enrol,), subscribe=(inbox, *present), subscriptions=64),
         "enroller": Permissions(
-            publish=(*heard, *answers, *_streams(every, ("STREAM.INFO.{s}",), _MAKE)),
+            publish=(
+                *heard,
+                *answers,
+                f"{realm}.epochs.set",
+                *_streams(every, ("STREAM.INFO.{s}",), _MAKE),
+                *_streams([epochs], _READ[1:]),
+            ),
             subscribe=(inbox, *present, f"{realm}.to.{AGENT}.*", enrol, f"{realm}.all.{ENROL_TYPE}"),
         ),
         "operator": Permissions(

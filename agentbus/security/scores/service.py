@@ -38,8 +38,8 @@ class Scorekeeper(Agent):
 
     Args:
         config: the knobs.
-        electorate: who is enrolled: by which nodes have keys, and keys sponsors. Without one, what is told of agents by
-            name is not counted, only what is told of keys.
+        electorate: who is enrolled: by which nodes have keys, and keys sponsors; by default the node's own, by its
+            identity. Without one, what is told of agents by name is not counted, only what is told of keys.
 
     Attributes:
         scores: the scores.
@@ -100,6 +100,8 @@ class Scorekeeper(Agent):
     async def wake(self, ctx: Context) -> None:
         """Begins to count."""
         self._ctx = ctx
+        if self._electorate is None and isinstance(ctx.electorate, Electorate):
+            self._electorate = ctx.electorate
         self._look(ctx.now())
 
     @every(TICK_S)

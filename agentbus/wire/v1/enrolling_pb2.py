@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n agentbus/wire/v1/enrolling.proto\x12\x10\x61gentbus.wire.v1\"o\n\x10\x45nrolmentRequest\x12\x0c\n\x04wish\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x12\x11\n\tadmission\x18\x03 \x01(\t\x12\r\n\x05proof\x18\x04 \x01(\x0c\x12\x18\n\x10\x66ormer_signature\x18\x05 \x01(\x0c\"\x95\x01\n\rEnrolmentWish\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\r\n\x05realm\x18\x02 \x01(\t\x12\x0c\n\x04node\x18\x03 \x01(\t\x12\r\n\x05names\x18\x04 \x03(\t\x12\x0c\n\x04role\x18\x05 \x01(\t\x12\x0f\n\x07\x61sked_s\x18\x06 \x01(\x04\x12\x0f\n\x07valid_s\x18\x07 \x01(\x04\x12\r\n\x05nonce\x18\x08 \x01(\x0c\x12\x0c\n\x04jobs\x18\x0c \x03(\t\"R\n\x0e\x45nrolmentGrant\x12\x0b\n\x03jwt\x18\x01 \x01(\t\x12\x11\n\tenrolment\x18\x02 \x01(\x0c\x12\r\n\x05realm\x18\x03 \x01(\t\x12\x11\n\tsignature\x18\x06 \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n agentbus/wire/v1/enrolling.proto\x12\x10\x61gentbus.wire.v1\"o\n\x10\x45nrolmentRequest\x12\x0c\n\x04wish\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x12\x11\n\tadmission\x18\x03 \x01(\t\x12\r\n\x05proof\x18\x04 \x01(\x0c\x12\x18\n\x10\x66ormer_signature\x18\x05 \x01(\x0c\"\x9a\x01\n\x0f\x45nrolmentProofs\x12\x0c\n\x04join\x18\x01 \x01(\x0c\x12\x34\n\x08vouchers\x18\x02 \x03(\x0b\x32\".agentbus.wire.v1.EnrolmentVoucher\x12\x10\n\x08solution\x18\x03 \x01(\x0c\x12\x31\n\x05token\x18\x04 \x01(\x0b\x32\".agentbus.wire.v1.EnrolmentVoucher\"C\n\x10\x45nrolmentVoucher\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x0f\n\x07until_s\x18\x02 \x01(\x04\x12\x11\n\tsignature\x18\x03 \x01(\x0c\"\x95\x01\n\rEnrolmentWish\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\r\n\x05realm\x18\x02 \x01(\t\x12\x0c\n\x04node\x18\x03 \x01(\t\x12\r\n\x05names\x18\x04 \x03(\t\x12\x0c\n\x04role\x18\x05 \x01(\t\x12\x0f\n\x07\x61sked_s\x18\x06 \x01(\x04\x12\x0f\n\x07valid_s\x18\x07 \x01(\x04\x12\r\n\x05nonce\x18\x08 \x01(\x0c\x12\x0c\n\x04jobs\x18\x0c \x03(\t\"2\n\x0f\x45nrolmentPuzzle\x12\x11\n\tchallenge\x18\x01 \x01(\x0c\x12\x0c\n\x04\x62its\x18\x02 \x01(\r\"\x98\x01\n\x0e\x45nrolmentGrant\x12\x0b\n\x03jwt\x18\x01 \x01(\t\x12\x11\n\tenrolment\x18\x02 \x01(\x0c\x12\r\n\x05realm\x18\x03 \x01(\t\x12\x11\n\tepoch_set\x18\x04 \x01(\x0c\x12\x31\n\x06puzzle\x18\x05 \x01(\x0b\x32!.agentbus.wire.v1.EnrolmentPuzzle\x12\x11\n\tsignature\x18\x06 \x01(\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,8 +33,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ENROLMENTREQUEST']._serialized_start=54
   _globals['_ENROLMENTREQUEST']._serialized_end=165
-  _globals['_ENROLMENTWISH']._serialized_start=168
-  _globals['_ENROLMENTWISH']._serialized_end=317
-  _globals['_ENROLMENTGRANT']._serialized_start=319
-  _globals['_ENROLMENTGRANT']._serialized_end=401
+  _globals['_ENROLMENTPROOFS']._serialized_start=168
+  _globals['_ENROLMENTPROOFS']._serialized_end=322
+  _globals['_ENROLMENTVOUCHER']._serialized_start=324
+  _globals['_ENROLMENTVOUCHER']._serialized_end=391
+  _globals['_ENROLMENTWISH']._serialized_start=394
+  _globals['_ENROLMENTWISH']._serialized_end=543
+  _globals['_ENROLMENTPUZZLE']._serialized_start=545
+  _globals['_ENROLMENTPUZZLE']._serialized_end=595
+  _globals['_ENROLMENTGRANT']._serialized_start=598
+  _globals['_ENROLMENTGRANT']._serialized_end=750
 # @@protoc_insertion_point(module_scope)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentbus.errors import ConfigurationError, SubjectError
@@ -78,6 +78,7 @@ def test_nobody_publishes_where_the_broker_answers_or_listens_in_anothers(
         assert may(each.subscribe, f"{realm}.in.{node}.{token}") == (node == "hall")
 
 
+@settings(deadline=None)
 @given(layouts())
 def test_only_operator_and_enroller_change_streams(layout: Layout) -> None:
     allowed = permissions(layout)
@@ -145,6 +146,17 @@ def test_what_was_seen_is_written_under_the_nodes_name(node: str) -> None:
     for each in permissions(Layout(realm="plant")).values():
         if may(each.publish, f"plant.seen.{node}.c.s"):
             assert node == "hall"
+
+
+@settings(deadline=None)
+@given(layouts())
+def test_the_enroller_alone_stores_epoch_sets_and_members_read_them(layout: Layout) -> None:
+    stream, subject = f"agentbus_{layout.realm}_epochs", f"{layout.realm}.epochs.set"
+    for role, each in permissions(layout).items():
+        assert may(each.publish, subject) == (role == "enroller")
+        reads = may(each.publish, f"$JS.API.CONSUMER.CREATE.{stream}.x")
+        assert reads == (role in ("agent", "operator"))
+        assert may(each.publish, f"$JS.API.STREAM.MSG.GET.{stream}") == (reads or role == "enroller")
 
 
 def test_what_each_role_is_for() -> None:

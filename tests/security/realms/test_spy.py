@@ -26,9 +26,10 @@ SECRET = b"marker-of-what-is-secret"
 TEXT = SECRET.decode()
 LOG, DEAD, LEASES, LEDGER = "agentbus_plant_log", "agentbus_plant_dead", "KV_plant_leases", "KV_plant_ledger"
 SEEN = "agentbus_plant_seen"
+EPOCHS = "agentbus_plant_epochs"
 JOB = ("agentbus_plant_shard_press_in", "agentbus_plant_shard_press_out", "KV_plant_shard-press-leases")
 ESCROW = "KV_plant_escrow-bank"
-STREAMS = (LOG, DEAD, SEEN, LEASES, LEDGER, "KV_plant_checkpoints", ESCROW, *JOB)
+STREAMS = (LOG, DEAD, SEEN, EPOCHS, LEASES, LEDGER, "KV_plant_checkpoints", ESCROW, *JOB)
 
 
 class Keeper(Agent):
@@ -208,7 +209,7 @@ ALLOWED = {
         SEEN: frozenset({"info", "message"}),
         **{
             stream: frozenset({"info", "message", "named push consumer", "next"})
-            for stream in (LOG, LEASES, LEDGER, ESCROW, "KV_plant_checkpoints")
+            for stream in (LOG, EPOCHS, LEASES, LEDGER, ESCROW, "KV_plant_checkpoints")
         },
     },
 }

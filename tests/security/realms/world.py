@@ -16,6 +16,7 @@ from agentbus import Agent, Node
 from agentbus.errors import AgentBusError, NotConnected
 from agentbus.security import Credentials, Identity, KeyPair
 from agentbus.security.enroller.service import Enroller
+from agentbus.security.realm.demands import Demands
 from agentbus.security.realm.folder import ENROLLER, RealmFolder, create
 from agentbus.security.realm.issuing import Wanted
 from agentbus.security.realm.permissions import Layout
@@ -29,7 +30,7 @@ class World:
         realm: the folder.
     """
 
-    def __init__(self, folder: Path, *, servers: int = 1, **layout: Any) -> None:
+    def __init__(self, folder: Path, *, servers: int = 1, admission: Demands | None = None, **layout: Any) -> None:
         self.ports = [free_port() for _ in range(2 * servers if servers > 1 else 1)]
         self.realm: RealmFolder = create(
             folder / "realm",
@@ -37,6 +38,7 @@ class World:
             now_s=int(time.time()),
             ports=self.ports,
             servers=servers,
+            admission=admission,
         )
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
 

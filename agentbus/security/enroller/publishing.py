@@ -1,0 +1,97 @@
+"""Publishes the realm's epoch sets: one stream, which keeps the newest and tells everybody who follows it.
+
+Invariants: a set is stored after the one that this enroller has stored or seen last, by compare and set; who finds
+another there has been replaced, and issues no more. Nobody is shown a set before it is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from hashlib import sha256
+
+from ...context import Context
+from ...errors import AgentBusError, Conflict
+from ..electorate.following import epochs_stream, epochs_subject
+from ..electorate.model import EpochSet, Member
+
+STORE_S = 2.0
+"""Seconds that storing a set may take; it is tried again."""
+
+
+class Publisher:
+    """One enroller's.
+
+    Args:
+        realm: its name.
+
+    Attributes:
+        published: the newest set that is stored.
+        issues: whether this enroller may issue sets: it has seen the realm's newest, and nobody has replaced it.
+    """
+
+    def __init__(self, realm: str) -> None:
+        self.published = b""
+        self.issues = False
+        self._stream, self._subject = epochs_stream(realm), epochs_subject(realm)
+        self._sequence = 0
+        self._tried = b""
+        self._replaced = False
+        self._lock = asyncio.Lock()
+
+    async def find(self, ctx: Context) -> bytes | None:
+        """The newest set that the realm has, empty for none; None when this enroller was replaced. Raises
+        `StorageFailed`, `NotConnected`."""
+        if self._replaced:
+            return None
+        found = await ctx.transport.last(self._stream, self._subject, timeout_s=STORE_S)
+        self._sequence, self.published = (found.sequence, found.body) if found is not None else (0, b"")
+        return self.published
+
+    async def publish(self, ctx: Context, signed: bytes) -> None:
+        """Stores a set, if it is not; a failure is logged, and it is to be tried again."""
+        async with self._lock:
+            if not self.issues or not signed or signed == self.published:
+                return
+            name, tried, self._tried = sha256(signed).hexdigest(), self._tried, signed
+            try:
+                stored = await ctx.transport.store(
+                    self._subject, signed, message_id=name, expected=self._sequence, timeout_s=STORE_S
+                )
+            except Conflict:
+                await self._other(ctx, (tried, signed))
+            except AgentBusError as error:
+                ctx.log.warning("the epoch set is not published yet", why=str(error))
+            else:
+                self._sequence, self.published = stored.sequence, signed
+
+    async def _other(self, ctx: Context, own: tuple[bytes, bytes]) -> None:
+        """Another set was stored meanwhile: its own, whose acknowledgement was lost, or that of another enroller."""
+        try:
+            found = await ctx.transport.last(self._stream, self._subject, timeout_s=STORE_S)
+        except AgentBusError:
+            return
+        if found is not None and found.body in own:
+            self._sequence, self.published = found.sequence, found.body
+            return
+        self.issues, self._replaced = False, True
+        ctx.log.error("another enroller issues this realm's epoch sets: this one issues none any more")
+
+
+def with_seats(members: Iterable[Member], newest: EpochSet, now_s: float, valid_s: float) -> tuple[Member, ...]:
+    """Members as older books know them, and those that only a newer set does: these are taken to be enrolled for
+    `valid_s` from now, with the vote that they have there, or without."""
+    known = {member.key: member for member in members}
+    nodes = {seat.node for seat in newest.seats if seat.key not in known}
+    for seat in newest.seats:
+        if seat.key not in known:
+            known[seat.key] = Member(
+                key=seat.key,
+                node=seat.node,
+                issued_s=now_s,
+                until_s=now_s + valid_s,
+                sponsor=seat.sponsor,
+                votes_from_s=0.0 if seat.votes else None,
+            )
+    mine = {seat.key for seat in newest.seats}
+    return tuple(member for member in known.values() if member.key in mine or member.node not in nodes)
