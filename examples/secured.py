@@ -36,10 +36,10 @@ class Secured:
         self._realm = realm
         self.cluster = cluster
 
-    def identity(self, node: str, names: Sequence[str]) -> Path:
-        """The file of a new identity: of a node, and the agents that it may host."""
+    def identity(self, node: str, names: Sequence[str], jobs: Sequence[str] = ()) -> Path:
+        """The file of a new identity: of a node, the agents that it may host, and the jobs that it works on."""
         pair = KeyPair.create()
-        wanted = Wanted(key=pair.key, node=node, role="agent", names=tuple(names))
+        wanted = Wanted(key=pair.key, node=node, role="agent", names=tuple(names), jobs=tuple(jobs))
         path = self._realm.folder / f"{node}.id"
         self._realm.enroll(pair, wanted, int(time.time()), VALID_S).save(path)
         return path

@@ -25,7 +25,7 @@ class Identified:
 
     def __init__(self, plan: Plan, keys: Secured) -> None:
         self._keys = keys
-        self._files = {name: keys.identity(name, (*AGENTS, name)) for name in plan.names}
+        self._files = {name: keys.identity(name, (*AGENTS, name), (JOB,)) for name in plan.names}
 
     @property
     def cluster(self) -> Cluster:
@@ -34,7 +34,7 @@ class Identified:
 
     def node(self, name: str, agents: Mapping[str, Agent]) -> Node:
         """See `Ground`."""
-        return Node(identity=Identity.load(self._keys.identity(name, tuple(agents))), agents=agents)
+        return Node(identity=Identity.load(self._keys.identity(name, tuple(agents), (JOB,))), agents=agents)
 
     def words(self, name: str) -> Sequence[str]:
         """See `Ground`."""

@@ -78,6 +78,7 @@ class Wire(NatsTransport):
         message_id: str,
         headers: Headers | None = None,
         expected: int | None = None,
+        among: str = "",
         ttl_s: float | None = None,
         timeout_s: float = 5.0,
     ) -> Stored:
@@ -89,6 +90,7 @@ class Wire(NatsTransport):
                 message_id=message_id,
                 headers=headers,
                 expected=expected,
+                among=among,
                 ttl_s=ttl_s,
                 timeout_s=timeout_s,
             )
