@@ -153,7 +153,7 @@ def test_the_join_key_gives_the_jobs_that_the_operator_says() -> None:
     assert decode(held.jwt)["nats"]["tags"] == ["agent:door", "job:mill"]
     again = office.renew(held, jobs=("mill",))
     assert verified_enrolment(again.enrolment, REALM.issuers, "plant", NOW).jobs == ("mill",)
-    with pytest.raises(Refused, match="admits nobody for job 'forge'"):
+    with pytest.raises(Refused, match="nobody is admitted over the bus for job 'forge'"):
         office.join(jobs=("mill", "forge"))
 
 

@@ -81,8 +81,11 @@ def member(identity: Identity, work: type[Chain] = Chain) -> Member:
 async def test_a_fleet_works_convicts_a_liar_and_takes_a_second_life_back(worlds: Worlds) -> None:
     world = worlds(jobs=(JOB.name,))
     inputs = batches(80)
-    async with world.enroller(), world.node("feeder") as feeder, AsyncExitStack() as stack:
-        held = {name: world.credentials(name, names=(*HOSTED, name)) for name in ("ann", "bob", "cyd", "dan")}
+    async with world.enroller(), world.node("feeder", jobs=(JOB.name,)) as feeder, AsyncExitStack() as stack:
+        held = {
+            name: world.credentials(name, names=(*HOSTED, name), jobs=(JOB.name,))
+            for name in ("ann", "bob", "cyd", "dan")
+        }
         fleet = {name: member(Identity(held[name]), Liar if name == LIAR else Chain) for name in held}
         for each in fleet.values():
             await stack.enter_async_context(each.node)
