@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import json
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from agentbus.cli.program import main
 from agentbus.errors import ConfigurationError
@@ -16,6 +18,14 @@ from agentbus.security.admission import Admitted, Application, Quorum
 from agentbus.security.realm.demands import Demands, read_demands
 from agentbus.security.realm.folder import RealmFolder
 from agentbus.security.realm.tokens import read_application, read_voucher
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """Commands say how this process logs: other tests are not to find it so."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture
