@@ -35,4 +35,4 @@ def tell(arguments: Namespace, told: Mapping[str, Any]) -> None:
     for name, value in told.items():
         shown = ", ".join(map(str, cast("list[object]", value))) if isinstance(value, list) else str(value)
         if shown:
-            line(f"{name.replace('_', ' '):<16}{shown}")
+            line(f"{name.replace('_', ' '):<15} {shown}")

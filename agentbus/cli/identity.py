@@ -20,6 +20,7 @@ from .realm import pushed
 if TYPE_CHECKING:
     from agentbus.security.credentials import Credentials
     from agentbus.security.keys import KeyPair
+    from agentbus.security.realm.folder import RealmFolder
     from agentbus.security.realm.issuing import Wanted
 
 
@@ -113,7 +114,7 @@ def _vote(held: Credentials) -> str:
 
 def _wanted_words(parser: ArgumentParser, *, required: bool) -> None:
     parser.add_argument("--node", required=required, metavar="NAME", help="of the node")
-    parser.add_argument("--role", default="agent", help="agent, observer, or by hand operator or enroller (agent)")
+    parser.add_argument("--role", help="agent, observer, or by hand operator, approver or enroller (default: agent)")
     parser.add_argument(
         "--agent",
         action="append",
@@ -170,11 +171,14 @@ def _vouch(arguments: Namespace) -> int:
 
     from agentbus.security.admission import vouch
     from agentbus.security.credentials import Credentials
+    from agentbus.security.electorate.model import VOTERS
     from agentbus.security.realm.tokens import read_application, write_voucher
 
     member, asked = Credentials.load(arguments.identity), read_application(arguments.request)
     if asked.realm != member.realm.realm:
         raise UsageError(f"that is an application to realm {asked.realm!r}, and you are in {member.realm.realm!r}")
+    if member.enrolled.role not in (*VOTERS, "operator"):
+        raise UsageError(f"who is enrolled as {member.enrolled.role!r} vouches for nobody: agents and operators do")
     if asked.wanted.key == member.pair.key:
         raise UsageError("nobody vouches for itself")
     write_voucher(arguments.file, vouch(member.pair, asked.body, time() + arguments.valid))
@@ -216,8 +220,12 @@ def _enroll(arguments: Namespace) -> int:
     by_hand, over_bus = arguments.realm_dir is not None, arguments.joiner is not None
     if by_hand == over_bus:
         raise UsageError("enroll by hand with --realm-dir, or over the bus with --joiner and what the realm demands")
+    if by_hand and (arguments.join_key or arguments.token or arguments.request or arguments.voucher):
+        raise UsageError("--join-key, --token, --request and --voucher are for --joiner: by hand nothing is demanded")
     if sum(each is not None for each in (arguments.node, arguments.request, arguments.token)) != 1:
         raise UsageError("say what is asked for: --node, or a --request, or a --token, and one of them only")
+    if arguments.node is None and (arguments.role or arguments.agent or arguments.job):
+        raise UsageError("a --request or a --token says it all: leave --role, --agent and --job out")
     pair = KeyPair.load(arguments.key) if arguments.key else KeyPair.from_environment() or KeyPair.create()
     wanted = _wanted(arguments, pair)
     if by_hand:
@@ -254,7 +262,7 @@ def _said(arguments: Namespace, pair: KeyPair) -> Wanted:
     return Wanted(
         key=pair.key,
         node=arguments.node,
-        role=arguments.role,
+        role=arguments.role or "agent",
         names=tuple(arguments.agent),
         jobs=tuple(arguments.job),
     )
@@ -294,8 +302,10 @@ def _joined(arguments: Namespace, pair: KeyPair, wanted: Wanted) -> Credentials:
 
 def _rotate(arguments: Namespace) -> int:
     import asyncio
+    from contextlib import suppress
     from time import time
 
+    from agentbus.errors import DeadlineExceeded
     from agentbus.node import Node
     from agentbus.observability import logs
     from agentbus.security.credentials import Credentials
@@ -303,12 +313,15 @@ def _rotate(arguments: Namespace) -> int:
     from agentbus.security.keys import KeyPair
     from agentbus.security.renewing import renewed
 
-    held = Credentials.load(arguments.file)
+    held, fresh = Credentials.load(arguments.file), KeyPair.create()
     logs.configure("error")
 
     async def ask() -> Credentials:
         async with Node(identity=Identity(held)) as node:
-            return await renewed(node, held, time(), fresh=KeyPair.create())
+            for _ in range(2):
+                with suppress(DeadlineExceeded):  # the answer may be lost: the seat is the new key's then
+                    return await renewed(node, held, time(), fresh=fresh)
+            return await renewed(node, held, time(), fresh=fresh)
 
     made = asyncio.run(ask())
     made.save(arguments.file)
@@ -317,7 +330,9 @@ def _rotate(arguments: Namespace) -> int:
 
 
 def _revoke_words(parser: ArgumentParser) -> None:
-    parser.add_argument("who", metavar="FILE|KEY", help="the identity's file, or its public key (U...)")
+    parser.add_argument(
+        "who", metavar="FILE|KEY|NODE", help="the identity's file, its public key (U...), or its node's name"
+    )
     parser.add_argument("--realm-dir", type=Path, required=True, metavar="DIR", help="the realm's folder")
     parser.add_argument("--no-push", action="store_true", help="change the files only; agentbus realm push tells later")
 
@@ -329,9 +344,25 @@ def _revoke(arguments: Namespace) -> int:
     from agentbus.security.realm.folder import RealmFolder
 
     path = Path(arguments.who)
-    user = Credentials.load(path).pair.public if path.exists() else arguments.who
     realm = RealmFolder(arguments.realm_dir)
+    user = Credentials.load(path).pair.public if path.is_file() else _key_of(realm, arguments.who)
     now_s = int(time())
     jwt = realm.revoke(user, now_s)
     tell(arguments, {"revoked": user, "told": [] if arguments.no_push else pushed(realm, jwt, now_s)})
     return 0
+
+
+def _key_of(realm: RealmFolder, who: str) -> str:
+    """The public key that was named, or that of the node. Raises `ConfigurationError`."""
+    from agentbus.errors import ConfigurationError
+    from agentbus.security.keys import Kind, key_of, public_nkey
+    from agentbus.security.realm.books import read_books
+
+    found = [each.key for each in read_books(realm.enroller).members if each.node == who]
+    if found:
+        return public_nkey(found[0], Kind.USER)
+    try:
+        key_of(who, Kind.USER)
+    except ConfigurationError:
+        raise ConfigurationError(f"{who!r} is neither a file, nor a public key (U...), nor an enrolled node") from None
+    return who

@@ -217,7 +217,7 @@ def _renew(arguments: Namespace) -> int:
 
 def _rotate_words(parser: ArgumentParser) -> None:
     _folder(parser)
-    parser.add_argument("role")
+    parser.add_argument("role", help="agent, observer, operator, enroller, joiner or approver")
     parser.add_argument("--cut", action="store_true", help="what the former key signed is void at once")
     parser.add_argument("--no-push", action="store_true", help="change the files only; agentbus realm push tells later")
 

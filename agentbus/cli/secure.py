@@ -34,9 +34,10 @@ def serve_secure(arguments: Namespace) -> int:
 
 
 def _realm(arguments: Namespace, folder: Path) -> RealmFolder:
-    from agentbus.security.realm.folder import REALM, RealmFolder, create
+    from agentbus.security.realm.folder import RealmFolder, create
     from agentbus.security.realm.permissions import Layout
     from agentbus.security.realm.server_files import ServerLimits
+    from agentbus.security.realm.state import REALM
     from agentbus.transports.server_guardian import free_port
 
     where = folder / "realm"

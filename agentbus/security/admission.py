@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hmac
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal, NamedTuple, Protocol
@@ -143,22 +143,29 @@ class RealmKey:
     """Admits who knows the realm's key.
 
     Args:
-        secret: the key.
+        secret: the key; or what gives the present one, as it may be replaced.
     """
 
-    def __init__(self, secret: str) -> None:
-        if not secret:
-            raise ConfigurationError("RealmKey: an empty secret is none")
+    def __init__(self, secret: str | Callable[[], str]) -> None:
         self._secret = secret
+        self._present()
 
     def __repr__(self) -> str:
         return "RealmKey(...)"
 
     def decide(self, application: Application, now: float) -> Decision:
         """See `Admission.decide`."""
-        if hmac.compare_digest(join_proof(self._secret, application.body), application.join):
+        if hmac.compare_digest(join_proof(self._present(), application.body), application.join):
             return Admitted()
+        if not application.join:
+            return Declined("this realm demands the join key: --join-key")
         return Declined("that is not this realm's join key")
+
+    def _present(self) -> str:
+        secret = self._secret() if callable(self._secret) else self._secret
+        if not secret:
+            raise ConfigurationError("RealmKey: an empty secret is none")
+        return secret
 
 
 def vouch(member: KeyPair, body: bytes, until_s: float) -> Voucher:
@@ -187,7 +194,7 @@ class Quorum:
     def decide(self, application: Application, now: float) -> Decision:
         """See `Admission.decide`."""
         members = application.members if self._members is None else self._members
-        good = _vouching(application, members, now)
+        good = vouching(application, members, now)
         if len(good) >= self._k:
             return Admitted()
         have = f"{len(good)} member has" if len(good) == 1 else f"{len(good)} members have"
@@ -273,7 +280,7 @@ class Puzzle:
 
 class Quota:
     """So many identities a sponsor and period. The sponsor has to have signed; those of nobody are counted together. A
-    key that comes again within the period counts once.
+    key that comes again as the same node within the period counts once.
 
     Args:
         per_sponsor: identities.
@@ -290,7 +297,7 @@ class Quota:
         self._admitted: dict[bytes, deque[tuple[float, bytes]]] = {}
 
     def kept(self) -> dict[bytes, list[tuple[float, bytes]]]:
-        """What has been counted: by sponsor, when and which key. For `recall`, after a restart."""
+        """What has been counted: by sponsor, when, and which key as which node. For `recall`, after a restart."""
         return {sponsor: list(times) for sponsor, times in self._admitted.items() if times}
 
     def recall(self, kept: Mapping[bytes, Iterable[tuple[float, bytes]]]) -> None:
@@ -300,16 +307,17 @@ class Quota:
     def decide(self, application: Application, now: float) -> Decision:
         """See `Admission.decide`."""
         sponsor = application.sponsor
-        if sponsor and not _vouching(application, (sponsor,), now):
+        if sponsor and not vouching(application, (sponsor,), now):
             return Declined("it names a sponsor that has not signed for it")
         since = now - self._period_s
         times = self._admitted.get(sponsor, deque[tuple[float, bytes]]())
         while times and times[0][0] <= since:
             times.popleft()
-        if any(key == application.key for _, key in times):
+        asking = application.key + application.node.encode()  # a key that has left its seat to another comes anew
+        if any(who == asking for _, who in times):
             return Admitted()
         if len(times) < self._per_sponsor and self._has_room(sponsor, since):
-            times.append((now, application.key))
+            times.append((now, asking))
             self._admitted[sponsor] = times
             return Admitted()
         if self._beyond == "no vote":
@@ -349,7 +357,7 @@ def quotas(policy: Admission) -> Iterator[Quota]:
         yield policy
 
 
-def _vouching(application: Application, members: Iterable[bytes], now: float) -> set[bytes]:
+def vouching(application: Application, members: Iterable[bytes], now: float) -> set[bytes]:
     """Those of the members that have signed for it and still stand by that, the applicant excepted."""
     wanted = frozenset(members) - {application.key}
     told = {voucher.key: voucher for voucher in application.vouchers[:MAX_VOUCHERS] if voucher.until_s > now}

@@ -74,6 +74,7 @@ class Identity:
         self._following.take(credentials.epoch_set)
         self.renewals = 0
         self._path = path
+        self._seen: tuple[int, int] | None = None
         self._clock = clock
         self._wire = wire
         self._transport: NatsTransport | None = None
@@ -137,15 +138,37 @@ class Identity:
         """
         if credentials.enrolled.node != self.node or credentials.realm.realm != self.realm:
             raise ConfigurationError(f"what was issued is not for node {self.node!r} of realm {self.realm!r}")
-        self.credentials = credentials
-        self._following.take(credentials.epoch_set)
-        realm = credentials.realm
-        self.guard.renew(credentials.enrolment, credentials.pair, realm.issuers, realm.former_issuers)
+        self._go_on(credentials)
         self.renewals += 1
         if self._path is not None:
             replace(credentials, epoch_set=self.electorate.signed).save(self._path)
+            self._seen = _stamp(self._path)
         if self._transport is not None:
             await self._transport.renew(timeout_s=timeout_s)
+
+    def found(self) -> Credentials | None:
+        """What stands in its file when somebody else has written it anew, as `agentbus identity rotate` and
+        `agentbus realm rotate` do; else None."""
+        held = self.credentials
+        if self._path is None or (stamp := _stamp(self._path)) == self._seen:
+            return None
+        self._seen = stamp
+        try:
+            kept = Credentials.load(self._path)
+        except ConfigurationError:
+            return None
+        told, now = kept.enrolled, held.enrolled
+        if (told.node, told.realm) != (now.node, now.realm) or told.expires_s <= self._clock():
+            return None
+        newer = (told.issued_s, kept.realm.issued_s) >= (now.issued_s, held.realm.issued_s)
+        return kept if newer and (kept.enrolment, kept.realm) != (held.enrolment, held.realm) else None
+
+    def _go_on(self, credentials: Credentials) -> None:
+        """Speaks and connects with these from now on. Raises `Unauthorized`, and nothing has changed then."""
+        realm = credentials.realm
+        self.guard.renew(credentials.enrolment, credentials.pair, realm.issuers, realm.former_issuers)
+        self.credentials = credentials
+        self._following.take(credentials.epoch_set)
 
     def begin(self, speaker: Speaker) -> None:
         """Begins to renew what is held before it ends, and to follow who has a vote."""
@@ -162,9 +185,9 @@ class Identity:
 
     async def _endpoint(self, url: str | None) -> Endpoint:
         """What to connect with now. Raises `Unauthorized` when it has expired, `ConfigurationError`."""
+        if (kept := self.found()) is not None:
+            self._go_on(kept)
         held = self.credentials
-        if held.enrolled.expires_s <= self._clock() and self._path is not None:
-            held = self.credentials = Credentials.load(self._path)  # it may have been enrolled again meanwhile
         if held.enrolled.expires_s <= self._clock():
             raise Unauthorized(
                 f"the identity of node {held.enrolled.node!r} has expired: agentbus identity enroll it again"
@@ -176,3 +199,12 @@ class Identity:
             tls=trusting(held.realm),
             tls_first=held.realm.tls_first,
         )
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What changes whenever a file is replaced."""
+    try:
+        told = path.stat()
+    except OSError:
+        return None
+    return told.st_mtime_ns, told.st_ino

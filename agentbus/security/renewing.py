@@ -40,6 +40,8 @@ from .realm.issuing import Wanted
 MAX_BITS = 24
 """Of a puzzle that is solved: some 20 s."""
 MAX_PUZZLES = 3
+LOOK_S = 2.0
+"""Seconds between two looks at whether somebody else has renewed what is held."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,10 @@ class Holder(Protocol):
     """Who holds credentials."""
 
     credentials: Credentials
+
+    def found(self) -> Credentials | None:
+        """What was kept for it meanwhile by somebody else, if that is newer."""
+        ...
 
     async def take(self, credentials: Credentials, *, timeout_s: float = 5.0) -> None:
         """Goes on with newer ones."""
@@ -233,9 +239,27 @@ class Renewal:
         return enrolled.issued_s + validity * (self._config.at - self._rng.uniform(0.0, self._config.jitter))
 
     async def _run(self, speaker: Speaker) -> None:
+        due_s = self.due_s()
         while True:
-            await asyncio.sleep(max(0.0, self.due_s() - self._clock()))
-            await self._renew(speaker)
+            left_s = due_s - self._clock()
+            if left_s <= 0:
+                await self._renew(speaker)
+                due_s = self.due_s()
+            elif await self._look():
+                due_s = self.due_s()
+            else:
+                await asyncio.sleep(min(left_s, LOOK_S))
+
+    async def _look(self) -> bool:
+        """Goes on with what was kept meanwhile by somebody else; whether there was anything."""
+        found = self._holder.found()
+        if found is None:
+            return False
+        try:
+            await self._holder.take(found, timeout_s=self._config.timeout_s)
+        except AgentBusError as error:
+            self._log.warning("what its file says was not taken", why=str(error), error=type(error).__name__)
+        return True
 
     async def _renew(self, speaker: Speaker) -> None:
         """Asks until it is answered. What has expired is asked for no more often than each tenth of its validity."""
@@ -248,6 +272,8 @@ class Renewal:
             left_s = held.enrolled.expires_s - self._clock()
             log = self._log.bind(node=held.enrolled.node, realm=held.realm.realm, left_s=round(left_s, 1))
             try:
+                if await self._look():
+                    return
                 fresh = await renewed(speaker, held, self._clock(), valid_s=config.valid_s, timeout_s=config.timeout_s)
                 await self._holder.take(fresh, timeout_s=config.timeout_s)
                 log.info("identity renewed", until_s=fresh.enrolled.expires_s)

@@ -123,7 +123,7 @@ def test_revoking_by_file_and_by_key(realm: str, tmp_path: Path, capsys: pytest.
     assert public in RealmFolder(realm).state.revoked
     assert main(["identity", "revoke", public, "--realm-dir", realm, "--no-push"]) == 0
     capsys.readouterr()
-    assert "is not the public NKEY" in failure(capsys, "identity", "revoke", "nobody", "--realm-dir", realm)
+    assert "nor an enrolled node" in failure(capsys, "identity", "revoke", "nobody", "--realm-dir", realm)
 
 
 def test_rotating_changes_the_key_that_issues(realm: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -213,7 +213,7 @@ def test_a_token_is_a_file_and_its_secret_is_shown_nowhere(
     assert secret not in shown.out + shown.err
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert secret not in (Path(realm) / "enroller" / "register.json").read_text()
-    assert "no key in" in failure(capsys, "realm", "token", realm, str(path), "--node", "gate", "--role", "king")
+    assert "no role 'king'" in failure(capsys, "realm", "token", realm, str(path), "--node", "gate", "--role", "king")
     path.write_text("{}")
     joiner = str(Path(realm) / "joiner.id")
     enroll = ["identity", "enroll", str(tmp_path / "id"), "--joiner", joiner]
@@ -267,3 +267,57 @@ def test_what_people_read_in_an_application_is_not_what_is_vouched_for(
     capsys.readouterr()
     assert main(["identity", "vouch", member, request, word, "--json"]) == 0
     assert told(capsys)["node"] == "vault"
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["identity", "enroll", "x", "--realm-dir", "REALM", "--token", "t"], "--token"),
+        (["identity", "enroll", "x", "--realm-dir", "REALM", "--node", "x", "--join-key", "k"], "--join-key"),
+        (["identity", "enroll", "x", "--joiner", "j", "--token", "t", "--role", "operator"], "leave --role"),
+        (["identity", "enroll", "x", "--joiner", "j", "--request", "r", "--agent", "a"], "leave --role"),
+    ],
+)
+def test_words_that_would_count_for_nothing(
+    realm: str, words: list[str], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [realm if word == "REALM" else word for word in words]
+    assert why in failure(capsys, *words, status=2)
+
+
+def test_by_hand_and_by_a_token_there_is_no_more_than_the_realm_has(
+    realm: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for act in (["realm", "token", realm, str(tmp_path / "t")], ["identity", "enroll", str(tmp_path / "t"),
+                "--realm-dir", realm]):  # fmt: skip
+        assert "no role 'king': there is agent" in failure(capsys, *act, "--node", "x", "--role", "king")
+        assert "has no job 'nothing'" in failure(capsys, *act, "--node", "x", "--job", "nothing")
+    assert not (tmp_path / "t").exists()
+
+
+def test_a_node_is_revoked_by_its_name(realm: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its key may be one that only whoever stole the former one knows."""
+    assert main(["identity", "enroll", str(tmp_path / "id"), "--realm-dir", realm, "--node", "hall"]) == 0
+    capsys.readouterr()
+    public = Credentials.load(tmp_path / "id").pair.public
+    assert "'gate' is neither" in failure(capsys, "identity", "revoke", "gate", "--realm-dir", realm, "--no-push")
+    assert main(["identity", "revoke", "hall", "--realm-dir", realm, "--no-push", "--json"]) == 0
+    assert told(capsys)["revoked"] == public
+    assert public in RealmFolder(realm).state.revoked
+    again = ["identity", "enroll", str(tmp_path / "x"), "--realm-dir", realm, "--node", "hall"]
+    (tmp_path / "key").write_text(Credentials.load(tmp_path / "id").pair.reveal_seed())
+    (tmp_path / "key").chmod(0o600)
+    assert "has been revoked" in failure(capsys, *again, "--key", str(tmp_path / "key"))
+
+
+def test_who_can_vouch_for_nobody_is_told(realm: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    key, asked, joiner = str(tmp_path / "k"), str(tmp_path / "r"), f"{realm}/joiner.id"
+    assert main(["identity", "new", key]) == 0
+    assert main(["identity", "request", asked, "--key", key, "--joiner", joiner, "--node", "new"]) == 0
+    capsys.readouterr()
+    assert "vouches for nobody" in failure(capsys, "identity", "vouch", joiner, asked, str(tmp_path / "v"), status=2)
+
+
+def test_a_value_stands_apart_from_its_name(realm: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["realm", "show", realm]) == 0
+    assert "certificate until 2" in capsys.readouterr().out

@@ -15,12 +15,13 @@ from agentbus.security.electorate import (
     Electorate,
     EpochSet,
     Fork,
+    Member,
     Register,
     Seat,
     signed_epoch_set,
     verified_epoch_set,
 )
-from agentbus.security.electorate.codec import digest
+from agentbus.security.electorate.codec import MAX_SEATS, digest
 from agentbus.security.keys import KeyPair
 
 ISSUER, STRANGER = KeyPair(b"i" * 32), KeyPair(b"x" * 32)
@@ -275,8 +276,8 @@ def test_another_key_of_a_node_takes_its_seat_and_its_vote_over() -> None:
     register = Register("town", ISSUER)
     register.admit(asked(1), Admitted(), 0.0, until_s=50.0)
     register.admit(asked(2), Admitted(vote=False), 0.0, until_s=50.0)
-    register.renew(pair(11).key, "n1", "agent", 10.0, until_s=60.0)
-    register.renew(pair(12).key, "n2", "agent", 10.0, until_s=60.0)
+    register.renew(pair(11).key, "n1", "agent", 10.0, until_s=60.0, former=pair(1).key)
+    register.renew(pair(12).key, "n2", "agent", 10.0, until_s=60.0, former=pair(2).key)
     found = {seat.key: (seat.node, seat.votes) for seat in register.issue(10.0)[0].seats}
     assert found == {pair(11).key: ("n1", True), pair(12).key: ("n2", False)}
 
@@ -334,3 +335,14 @@ def test_of_four_identities_for_each_honest_one_beyond_the_quota_no_vote_counts(
     assert electorate.count(beyond_it) == 0
     assert electorate.count(within) == 2
     assert electorate.count(pair(n + 1).key for n in range(8)) == 8
+
+
+def test_more_identities_than_seats_are_a_set_of_those_that_vote() -> None:
+    """Enrolled by hand, say, into full books: a set that nobody can sign would keep all the others out."""
+    members = [
+        Member(key=number.to_bytes(32, "big"), node=f"n{number}", votes_from_s=0.0 if number >= 8 else None)
+        for number in range(MAX_SEATS + 8)
+    ]
+    epoch = Register("town", ISSUER, members=members).issue(1.0)[0]
+    assert len(epoch.seats) == MAX_SEATS
+    assert all(seat.votes for seat in epoch.seats)

@@ -83,12 +83,13 @@ class Register:
             votes_from_s=now + admitted.vote_after_s if admitted.vote else None,
         )
 
-    def renew(self, key: bytes, node: str, role: str, now: float, *, until_s: float) -> None:
-        """A node's enrolment goes on, also under another key, which takes over its seat. One that nothing is known of
-        gets a seat without a vote. Raises as `check`: but for the node's name, which is the node's own."""
+    def renew(self, key: bytes, node: str, role: str, now: float, *, until_s: float, former: bytes = b"") -> None:
+        """A node's enrolment goes on, also under another key than its `former` one, which gives its seat up then and
+        can't take it back. One that nothing is known of gets a seat without a vote. Raises as `check`."""
+        self.expire(now)
         holder = self.holder(node)
-        if holder is not None and holder.key != key:
-            self.remove(holder.key)
+        if holder is not None and holder.key == former != key and key not in self._members:
+            self.remove(former)
         self.check(key, node, now)
         known = holder or self._members.get(key) or Member(key=key, node=node)
         self._members[key] = replace(known, key=key, role=role, issued_s=now, until_s=until_s)
@@ -130,6 +131,9 @@ class Register:
         """The set of this moment and its signed bytes: the last one when nothing has changed."""
         self.expire(now_s)
         seats = tuple(member.seat(now_s) for member in self.members)
+        if len(seats) > MAX_SEATS:  # of two books, say: better a set without some than none at all
+            kept = {seat.key for seat in sorted(seats, key=lambda seat: not seat.votes)[:MAX_SEATS]}
+            seats = tuple(seat for seat in seats if seat.key in kept)
         if self._last is None or seats != self._last.seats or self._last.issuer != self._issuer.key:
             self._last = EpochSet(
                 realm=self._realm,

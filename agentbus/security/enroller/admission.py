@@ -57,7 +57,7 @@ def policy_of(demands: Demands, join_key: Callable[[], str], secret: bytes) -> A
     """
     policies: list[Admission] = []
     if JOIN_KEY in demands.admit:
-        policies.append(RealmKey(join_key()))
+        policies.append(RealmKey(join_key))
     if k := demands.number(QUORUM):
         policies.append(Quorum(k))
     if bits := demands.number(PUZZLE):

@@ -8,10 +8,10 @@ who is not admitted leaves nothing behind but a spent puzzle.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...errors import Refused, Unauthorized
-from ..admission import Admission, Admitted, Application, Challenge, Declined
+from ..admission import Admission, Admitted, Application, Challenge, Declined, vouching
 from ..credentials import RealmFile
 from ..electorate.model import VOTERS
 from ..electorate.register import Register
@@ -108,9 +108,9 @@ class Desk:
         valid_s = min(wish.valid_s or self._valid_s, self._valid_s)
         until_s = int(now_s) + valid_s
         if request.admission == RENEWAL:
-            self._renewal.check(request, now_s)
+            former = self._renewal.check(request, now_s).key
             issued = self._issue(request, standing, now_s, valid_s)
-            register.renew(wanted.key, wanted.node, wanted.role, now_s, until_s=until_s)
+            register.renew(wanted.key, wanted.node, wanted.role, now_s, until_s=until_s, former=former)
             return issued
         if request.admission != NEWCOMER:
             raise Refused(f"nobody comes as {request.admission!r} here: {NEWCOMER}, {RENEWAL}")
@@ -136,18 +136,19 @@ class Desk:
         signed is the sponsor."""
         wanted, proofs = request.wish.wanted, request.proofs
         members = {each.key for each in register.members if each.votes(now_s) or each.role == "operator"}
-        return Application(
+        asked = Application(
             body=request.application,
             key=wanted.key,
             realm=request.wish.realm,
             node=wanted.node,
             role=wanted.role,
-            sponsor=next((each.key for each in proofs.vouchers if each.key in members), b""),
             vouchers=proofs.vouchers,
             join=proofs.join,
             solution=proofs.solution,
             members=members,
         )
+        signed = vouching(asked, members, now_s)
+        return replace(asked, sponsor=next((each.key for each in proofs.vouchers if each.key in signed), b""))
 
     def _by_policy(self, application: Application, wanted: Wanted, now_s: float) -> Admitted | Challenge:
         self._terms.check(wanted)

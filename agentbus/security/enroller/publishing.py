@@ -17,6 +17,8 @@ from ..electorate.model import EpochSet, Member
 
 STORE_S = 2.0
 """Seconds that storing a set may take; it is tried again."""
+MAX_TRIED = 4096
+"""Sets that were tried and not acknowledged, and are known again: more than there are in a quarter of an hour."""
 
 
 class Publisher:
@@ -35,7 +37,7 @@ class Publisher:
         self.issues = False
         self._stream, self._subject = epochs_stream(realm), epochs_subject(realm)
         self._sequence = 0
-        self._tried = b""
+        self._tried: dict[str, None] = {}
         self._replaced = False
         self._lock = asyncio.Lock()
 
@@ -53,25 +55,30 @@ class Publisher:
         async with self._lock:
             if not self.issues or not signed or signed == self.published:
                 return
-            name, tried, self._tried = sha256(signed).hexdigest(), self._tried, signed
+            name = sha256(signed).hexdigest()
+            self._tried[name] = None
+            if len(self._tried) > MAX_TRIED:
+                del self._tried[next(iter(self._tried))]
             try:
                 stored = await ctx.transport.store(
                     self._subject, signed, message_id=name, expected=self._sequence, timeout_s=STORE_S
                 )
             except Conflict:
-                await self._other(ctx, (tried, signed))
+                await self._other(ctx)
             except AgentBusError as error:
                 ctx.log.warning("the epoch set is not published yet", why=str(error))
             else:
                 self._sequence, self.published = stored.sequence, signed
+                self._tried.clear()
 
-    async def _other(self, ctx: Context, own: tuple[bytes, bytes]) -> None:
-        """Another set was stored meanwhile: its own, whose acknowledgement was lost, or that of another enroller."""
+    async def _other(self, ctx: Context) -> None:
+        """Another set was stored meanwhile: its own, whose acknowledgement was lost or late, or that of another
+        enroller."""
         try:
             found = await ctx.transport.last(self._stream, self._subject, timeout_s=STORE_S)
         except AgentBusError:
             return
-        if found is not None and found.body in own:
+        if found is not None and sha256(found.body).hexdigest() in self._tried:
             self._sequence, self.published = found.sequence, found.body
             return
         self.issues, self._replaced = False, True

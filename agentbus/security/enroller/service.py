@@ -31,8 +31,9 @@ from ..enrolling import Issuers
 from ..realm.books import BOOKS, Books, open_books, read_books
 from ..realm.claims import decode, revocations
 from ..realm.demands import read_demands
-from ..realm.folder import ACCOUNT_JWT, JOIN_KEY, REALM, read_state, signing_key
+from ..realm.folder import ACCOUNT_JWT, JOIN_KEY, signing_key
 from ..realm.issuing import VALID_S
+from ..realm.state import REALM, read_state
 from .admission import RESERVED, StillEnrolled, Terms, policy_of
 from .codec import EnrolmentGrant, EnrolmentRequest, decode_request, encode_grant, encode_puzzle
 from .deciding import Desk, Standing
@@ -108,11 +109,11 @@ class Enroller(Agent):
         now_s = self._clock()
         try:
             with open_books(self._folder) as books:  # the operator enrolls by hand, too
-                register = self._register(books)
+                register = self._register(books, standing)
                 issued = self._desk.decide(asked, standing, register, books.tokens, now_s)
                 if isinstance(issued, Challenge):
                     return encode_puzzle(issued)
-                self._keep(books, register, standing, now_s)
+                self._keep(books, register, now_s)
         except AgentBusError as error:
             log.warning("not enrolled", why=str(error))
             raise
@@ -165,14 +166,11 @@ class Enroller(Agent):
             return
         standing = self._standing()
         with open_books(self._folder) as books:
-            self._keep(books, self._register(books), standing, now_s)
+            self._keep(books, self._register(books, standing), now_s)
         self._seen = seen
 
-    def _keep(self, books: Books, register: Register, standing: Standing, now_s: float) -> None:
+    def _keep(self, books: Books, register: Register, now_s: float) -> None:
         """Into the books: who is enrolled now, and the set that follows, if this enroller may issue it."""
-        for member in register.members:
-            if standing.void_for_good(member.key) or standing.void(member.key, int(member.issued_s)):
-                register.remove(member.key)
         if self._publisher.issues:
             books.signed = register.issue(now_s)[1]
         books.members = register.members
@@ -181,11 +179,17 @@ class Enroller(Agent):
         self._due = register.next_deadline()
         self._newest = books.signed
 
-    def _register(self, books: Books) -> Register:
+    def _register(self, books: Books, standing: Standing) -> Register:
+        """Who stands in the books, but for those that have been revoked."""
         realm = self._state.public.realm
         last = own_set(books.signed, realm)
+        members = [
+            each
+            for each in books.members
+            if not standing.void_for_good(each.key) and not standing.void(each.key, int(each.issued_s))
+        ]
         return Register(
-            realm, signing_key(self._folder, ROLE), (last, books.signed) if last is not None else None, books.members
+            realm, signing_key(self._folder, ROLE), (last, books.signed) if last is not None else None, members
         )
 
     def _set(self, signed: bytes) -> EpochSet | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ...transport import StreamLimits, StreamSpec
 from ..electorate.following import epochs_stream
-from ..realm.folder import RealmState
 from ..realm.permissions import bucket_of, leases_of
+from ..realm.state import RealmState
 
 SEEN_BYTES, SEEN_S = 64 << 20, 30 * 86400.0
 """What is kept of the durable events that were seen, and for how long: as long as these are good."""

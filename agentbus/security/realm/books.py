@@ -27,7 +27,7 @@ LOCK = "register.lock"
 LOCK_S = 2.0
 """Seconds that another process may have the books."""
 Counted = dict[bytes, list[tuple[float, bytes]]]
-"""What a quota has counted: by sponsor, when and which key."""
+"""What a quota has counted: by sponsor, when, and which key as which node."""
 
 
 @dataclass(slots=True)

@@ -16,17 +16,18 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
 
 from ...errors import ConfigurationError
 from ..credentials import Credentials, FormerIssuer, RealmFile, read_secret, write_secret
+from ..electorate.codec import MAX_SEATS
 from ..electorate.model import VOTERS, Member
 from ..enroller.model import Token
-from ..keys import KeyPair, Kind, key_of
+from ..keys import KeyPair, Kind, key_of, public_nkey
 from . import server_files
 from .books import open_books
 from .certificates import authority, check_host, end_of, hosts_of, server_certificate
@@ -35,8 +36,9 @@ from .demands import Demands, write_demands
 from .issuing import LONGEST_S, Wanted, issue
 from .permissions import ROLES, Layout, permissions
 from .server_files import ServerLimits
+from .state import REALM, RealmState, read_state
 
-REALM, ACCOUNT_JWT, JOIN_KEY, JOINER, ENROLLER = "realm.json", "account.jwt", "join.key", "joiner.id", "enroller.id"
+ACCOUNT_JWT, JOIN_KEY, JOINER, ENROLLER = "account.jwt", "join.key", "joiner.id", "enroller.id"
 JOINER_S = 365 * 86400
 FORMER_S = 31 * 86400
 """Seconds for which a signing key that was replaced is remembered: longer than a durable frame is good."""
@@ -50,63 +52,6 @@ Who has them can do everything in the realm. They are needed for the operator's 
 agentbus realm rotate, agentbus realm push. Move this folder to a medium that is offline, and back for these acts.
 Neither servers nor enrollers nor nodes need it.
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RealmState:
-    """What stands in ``realm.json``.
-
-    Attributes:
-        public: what members know.
-        layout: what there is in it.
-        revoked: users, to the second up to which what was issued to them is void.
-        servers: how many; 1: alone, without a resolver that is pushed to.
-        disk_bytes: of its streams.
-        made_s: when it was made, seconds since 1970. Its operator's JWT is of that time for ever: servers that run take
-            no other.
-    """
-
-    public: RealmFile
-    layout: Layout
-    revoked: Mapping[str, int] = field(default_factory=dict[str, int])
-    servers: int = 1
-    disk_bytes: int = 8 << 30
-    made_s: int = 0
-
-    def as_json(self) -> dict[str, Any]:
-        """What `of_json` reads."""
-        layout = self.layout
-        return {
-            "realm": self.public.as_json(),
-            "buckets": {name: list(keys) for name, keys in layout.buckets.items()},
-            "jobs": list(layout.jobs),
-            "escrows": list(layout.escrows),
-            "revoked": dict(self.revoked),
-            "servers": self.servers,
-            "disk_bytes": self.disk_bytes,
-            "made_s": self.made_s,
-        }
-
-    @classmethod
-    def of_json(cls, told: Mapping[str, Any]) -> Self:
-        """The state that `as_json` told of. Raises `ConfigurationError`."""
-        try:
-            public = RealmFile.of_json(told["realm"])
-            return cls(
-                public=public,
-                layout=Layout(
-                    realm=public.realm,
-                    buckets={str(name): tuple(map(str, keys)) for name, keys in told["buckets"].items()},
-                    jobs=tuple(map(str, told["jobs"])),
-                    escrows=tuple(map(str, told["escrows"])),
-                ),
-                revoked={str(user): int(at) for user, at in told["revoked"].items()},
-                servers=int(told["servers"]),
-                disk_bytes=int(told["disk_bytes"]),
-                made_s=int(told.get("made_s", 0)),
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ConfigurationError(f"not a realm: {type(error).__name__}: {error}") from None
 
 
 class RealmFolder:
@@ -146,6 +91,8 @@ class RealmFolder:
 
     def signing(self, role: str) -> KeyPair:
         """A role's present signing key. Raises `ConfigurationError`."""
+        if role not in self.public.roles:
+            raise ConfigurationError(f"no role {role!r}: there is {', '.join(self.public.roles)}")
         return signing_key(self.enroller, role)
 
     def account_jwt(self, now_s: int) -> str:
@@ -176,6 +123,9 @@ class RealmFolder:
         for folder in (self.enroller, self.folder):
             write_secret(folder / REALM, told)
         write_secret(self.enroller / ACCOUNT_JWT, jwt + "\n")
+        for path, held in self._own().items():
+            if replace(held.realm, issued_s=0) != replace(public, issued_s=0):  # whoever uses it goes over to it
+                replace(held, realm=public).save(path)
         return jwt
 
     def revoke(self, user: str, now_s: int) -> str:
@@ -189,11 +139,17 @@ class RealmFolder:
         Args:
             keep: whether what the present key signed stays valid until it expires. If not, its users are cut off, and
                 nothing that any earlier key of the role has signed counts any more, what is durable neither.
+
+        The realm's own identities in this folder, the enroller's and the joiner's, are of a year. They are written
+        anew, so that they know the new key. They are by the key that is given up next, which members know by now; by
+        the new one if nothing else counts.
         """
         public = self.public
         if role not in public.roles:
             raise ConfigurationError(f"no role {role!r}: there is {', '.join(public.roles)}")
         self.offline("operator", Kind.OPERATOR)  # before anything is changed
+        if keep and self.signing(role).public == public.roles[role][0]:  # or else an act was killed between the two
+            self._enroll_own(role, now_s)
         fresh = KeyPair.create(Kind.ACCOUNT)
         keys = (fresh.public, *(public.roles[role][:1] if keep else ()))
         gone = [
@@ -203,7 +159,26 @@ class RealmFolder:
         former = [each for each in former if each.until_s > now_s - FORMER_S][-MAX_FORMER:]
         write_secret(self.enroller / "roles" / f"{role}.nk", fresh.reveal_seed() + "\n")
         changed = replace(public, roles={**public.roles, role: keys}, former=tuple(former))
-        return self.write(replace(self.state, public=changed), now_s)
+        jwt = self.write(replace(self.state, public=changed), now_s)
+        if not keep:
+            self._enroll_own(role, now_s)
+        return jwt
+
+    def _own(self) -> dict[Path, Credentials]:
+        """The realm's own identities, as far as they can be read: no act is held up by one that can't."""
+        found: dict[Path, Credentials] = {}
+        for path in (self.joiner, self.enroller / ENROLLER):
+            with suppress(ConfigurationError):
+                found[path] = Credentials.load(path)
+        return found
+
+    def _enroll_own(self, role: str, now_s: int) -> None:
+        """Those of that role are enrolled anew."""
+        for path, held in self._own().items():
+            if held.enrolled.role == role:
+                pair = held.pair if held.pair.public not in self.state.revoked else KeyPair.create()
+                wanted = Wanted(key=pair.key, node=held.enrolled.node, role=role, names=held.enrolled.names)
+                self.enroll(pair, wanted, now_s, JOINER_S).save(path)
 
     @property
     def certificate(self) -> str:
@@ -228,10 +203,11 @@ class RealmFolder:
 
     def enroll(self, pair: KeyPair, wanted: Wanted, now_s: int, valid_s: int) -> Credentials:
         """Enrolls a key here, by the role's signing key. The node's name is this key's from now on; an `agent` votes as
-        soon as an enroller has issued the next epoch set. Raises `ConfigurationError`, also for a job that the realm
-        has not got."""
-        if missing := {*wanted.jobs} - {*self.state.layout.jobs}:
-            raise ConfigurationError(f"realm {self.public.realm!r} has no job {min(missing)!r}: name it at its making")
+        soon as an enroller has issued the next epoch set. Raises `ConfigurationError`, also for a role or a job that
+        the realm has not got, and for a key that was revoked."""
+        self.check(wanted)
+        if (public := public_nkey(wanted.key, Kind.USER)) in self.state.revoked:
+            raise ConfigurationError(f"{public} has been revoked: make another key")
         issued = issue(wanted, self.signing(wanted.role), self.public, now_s, valid_s)
         member = Member(
             key=wanted.key,
@@ -242,25 +218,28 @@ class RealmFolder:
             votes_from_s=now_s if wanted.role in VOTERS else None,
         )
         with open_books(self.enroller) as books:
-            others = [each for each in books.members if each.key != member.key and each.node != member.node]
-            books.members = (*(each for each in others if each.until_s > now_s), member)
+            others = [
+                each
+                for each in books.members
+                if each.key != member.key and each.node != member.node and each.until_s > now_s
+            ]
+            if len(others) >= MAX_SEATS:
+                raise ConfigurationError(f"{MAX_SEATS} identities are enrolled: revoke one, or wait until one expires")
+            books.members = (*others, member)
         return Credentials(
             pair=pair, jwt=issued.jwt, enrolment=issued.enrolment, realm=self.public, epoch_set=books.signed
         )
+
+    def check(self, wanted: Wanted) -> None:
+        """Raises `ConfigurationError` for a role or a job that the realm has not got."""
+        self.signing(wanted.role)
+        if missing := {*wanted.jobs} - {*self.state.layout.jobs}:
+            raise ConfigurationError(f"realm {self.public.realm!r} has no job {min(missing)!r}: name it at its making")
 
     def add_token(self, key: bytes, token: Token) -> None:
         """Lets whoever has the key of that public half be enrolled, once. Raises `ConfigurationError`."""
         with open_books(self.enroller) as books:
             books.tokens = {**books.tokens, key: token}
-
-
-def read_state(folder: Path) -> RealmState:
-    """What ``realm.json`` in a folder says. Raises `ConfigurationError`."""
-    text = read_secret(folder / REALM, "agentbus realm init makes a realm")
-    try:
-        return RealmState.of_json(json.loads(text))
-    except ValueError as error:
-        raise ConfigurationError(f"{folder / REALM}: {error}") from None
 
 
 def signing_key(enroller: Path, role: str) -> KeyPair:

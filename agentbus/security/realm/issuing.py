@@ -20,6 +20,8 @@ VALID_S = 3600
 """Seconds that what is issued is valid, unless told otherwise."""
 LONGEST_S = 400 * 86400
 """Seconds: beyond any validity that is asked for on purpose."""
+MAX_NODE = 64
+"""Characters of a node's name: a seat each of 4,096 nodes have room in one message."""
 MAX_NAMES = 64
 MAX_JOBS = 16
 
@@ -48,6 +50,8 @@ class Wanted:
     def __post_init__(self) -> None:
         check_name(self.node, "node")
         check_name(self.role, "role")
+        if len(self.node) > MAX_NODE:
+            raise ConfigurationError(f"node {self.node[:16]!r}... is longer than {MAX_NODE} characters: name it anew")
         if len(self.names) > MAX_NAMES:
             raise ConfigurationError(f"{len(self.names)} names for one node: at most {MAX_NAMES}, or '*' alone")
         for name in self.names:

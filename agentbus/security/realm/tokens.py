@@ -37,7 +37,7 @@ def make_token(
     """A token that admits once, into a file of mode 0600. Raises `ConfigurationError`."""
     pair = KeyPair.create()
     wanted = Wanted(key=pair.key, node=node, role=role, names=names, jobs=jobs)
-    realm.signing(role)
+    realm.check(wanted)
     token = Token(node=wanted.node, role=wanted.role, names=wanted.names, jobs=wanted.jobs, until_s=until_s)
     told = {"token": pair.reveal_seed(), "node": node, "role": role, "agents": list(names), "jobs": list(jobs)}
     write_secret(path, json.dumps(told) + "\n")

@@ -24,6 +24,7 @@ from agentbus.security.admission import (
     vouch,
 )
 from agentbus.security.electorate import Member, Register
+from agentbus.security.electorate.codec import MAX_BYTES, MAX_SEATS
 from agentbus.security.enroller import deciding
 from agentbus.security.enroller.admission import StillEnrolled, Terms
 from agentbus.security.enroller.codec import (
@@ -36,10 +37,11 @@ from agentbus.security.enroller.codec import (
 )
 from agentbus.security.enroller.deciding import TOKEN, Desk, Standing
 from agentbus.security.enroller.model import NEWCOMER, RENEWAL, Proofs, Token, Wish
+from agentbus.security.keys import KEY_BYTES
 from agentbus.security.realm import books as books_module
 from agentbus.security.realm.books import BOOKS, Books, open_books, read_books
 from agentbus.security.realm.claims import decode
-from agentbus.security.realm.issuing import Issued, Wanted, issue
+from agentbus.security.realm.issuing import MAX_NODE, Issued, Wanted, issue
 from agentbus.security.realm.permissions import ROLES
 
 NOW = 1_000_000
@@ -248,6 +250,27 @@ def test_a_new_key_is_signed_for_by_the_former() -> None:
     assert decode(moved.jwt)["sub"] == OTHER.public
 
 
+def test_who_has_given_its_seat_up_is_not_enrolled_anew() -> None:
+    """A key that was given up, because somebody else may have it, does not take the node back."""
+    office = Office()
+    held = office.join()
+    office.renew(held, OTHER, former=PAIR)
+    for pair, former in ((PAIR, None), (KeyPair(b"\5" * 32), PAIR)):
+        with pytest.raises(Refused, match="enrolled with another key"):
+            office.renew(held, pair, former=former, now_s=NOW + 1)
+    again = office.renew(held, OTHER, former=PAIR, now_s=NOW + 2)  # its answer may have been lost
+    assert decode(again.jwt)["sub"] == OTHER.public
+    assert [member.key for member in office.register.members] == [OTHER.key]
+
+
+def test_who_was_replaced_by_hand_does_not_take_the_name_back() -> None:
+    office = Office()
+    held = office.join()
+    office.register.put(Member(key=OTHER.key, node="hall", until_s=NOW + 3600))
+    with pytest.raises(Refused, match="enrolled with another key"):
+        office.renew(held)
+
+
 def test_nothing_to_who_is_revoked() -> None:
     office = Office()
     held = office.join()
@@ -309,6 +332,14 @@ def test_requests_that_are_none(damage: dict[str, bytes]) -> None:
 def test_what_a_broker_can_not_hold_a_node_to(wrong: dict[str, Any]) -> None:
     with pytest.raises(AgentBusError):
         Wanted(**{"key": PAIR.key, "node": "n", "role": "agent", "names": (), **wrong})
+
+
+def test_a_nodes_name_is_short_enough_for_all_seats_to_fit_a_message() -> None:
+    """One newcomer of 70 with names of 15,000 characters would have kept all others out."""
+    assert MAX_SEATS * (MAX_NODE + 2 * KEY_BYTES + 16) < 3 * MAX_BYTES // 4
+    Wanted(key=PAIR.key, node="n" * MAX_NODE, role="agent")
+    with pytest.raises(ConfigurationError, match="longer than 64 characters"):
+        Wanted(key=PAIR.key, node="n" * (MAX_NODE + 1), role="agent")
 
 
 def test_only_the_roles_key_issues_and_not_for_ever() -> None:
@@ -462,6 +493,23 @@ def test_a_quota_is_charged_to_who_signed_first_and_outlives_the_desk() -> None:
         again.vouched(*word(*MEMBERS[:2], **second), **second)
     again.vouched(*word(*reversed(MEMBERS[:2]), **second), **second)
     assert again.register.member(OTHER.key).sponsor == MEMBERS[1].key  # type: ignore[union-attr]
+
+
+def test_a_quota_counts_a_key_again_that_comes_as_another_node() -> None:
+    """A key gives its seat to another and comes anew: it would be let in for ever, and each time there is one more."""
+    office = Office(RealmKey(SECRET), Quota(1, 3600.0))
+    office.renew(office.join(), OTHER, former=PAIR)
+    with pytest.raises(Refused, match="has had 1 enrolled"):
+        office.join(node="gate")
+    assert [member.node for member in office.register.members] == ["hall"]
+
+
+def test_a_sponsor_is_a_member_that_has_signed_whatever_else_is_demanded() -> None:
+    """Without a quota nobody else looks, and a sponsor answers for whom it has brought (`Scores`)."""
+    office = Vouched()
+    forged = word(MEMBERS[2])[0]._replace(signature=b"x" * 64)
+    office.vouched(forged, *word(*MEMBERS[:2]))
+    assert office.register.member(PAIR.key).sponsor == MEMBERS[0].key  # type: ignore[union-attr]
 
 
 def test_what_is_shown_is_signed_for_too() -> None:

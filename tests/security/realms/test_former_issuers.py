@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 from google.protobuf.wrappers_pb2 import Int64Value
 
 from agentbus import Agent, Context, Node, on
-from agentbus.security.realm.folder import FORMER_S, RealmFolder
+from agentbus.security import Credentials, KeyPair, Kind, verified_enrolment
+from agentbus.security.realm.folder import ENROLLER, FORMER_S, RealmFolder, create
+from agentbus.security.realm.issuing import Wanted
+from agentbus.security.realm.permissions import Layout
 from agentbus.security.realm.pushing import push
 from tests.transports.nats_world import until
 
@@ -61,3 +65,22 @@ def test_former_keys_are_few_and_forgotten(world: World) -> None:
     assert [former.role for former in realm.public.former] == ["observer"]
     realm.rotate("observer", now_s + FORMER_S + 2, keep=False)
     assert realm.public.former == ()
+
+
+@pytest.mark.parametrize("role", ["agent", "enroller", "joiner"])
+def test_a_rotation_that_was_killed_halfway_is_done_again(tmp_path: Path, role: str) -> None:
+    """The new key was kept, and nothing says so yet: nobody is enrolled in that role until it is rotated again."""
+    now_s = int(time.time())
+    realm = create(tmp_path / "realm", Layout(realm="plant"), now_s=now_s)
+    former = realm.public.roles[role][0]
+    path = realm.enroller / "roles" / f"{role}.nk"
+    path.unlink()
+    KeyPair.create(Kind.ACCOUNT).save(path)
+    realm.rotate(role, now_s)
+    assert realm.public.roles[role] == (realm.signing(role).public, former)
+    pair = KeyPair.create()
+    realm.enroll(pair, Wanted(key=pair.key, node="new", role=role), now_s, 600)
+    for own in (realm.joiner, realm.enroller / ENROLLER):
+        held = Credentials.load(own)
+        verified_enrolment(held.enrolment, realm.public.issuers, "plant", now_s)
+        assert held.realm == realm.public

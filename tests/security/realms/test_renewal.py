@@ -46,6 +46,14 @@ class Worker(Agent):
         return asked
 
 
+class Answerer(Agent):
+    """Answers."""
+
+    @rpc(StringValue, StringValue)
+    async def answer(self, asked: StringValue, ctx: Context) -> StringValue:
+        return asked
+
+
 async def joined(world: World, node: str, names: tuple[str, ...], **options: int) -> Credentials:
     """Enrolled over the bus, as a newcomer is."""
     joiner = Credentials.load(world.realm.joiner)
@@ -158,6 +166,36 @@ async def test_who_is_enrolled_again_by_hand_goes_on(world: World, tmp_path: Pat
         held = Credentials.load(tmp_path / "id")
         world.realm.enroll(held.pair, _again(identity), int(time.time()), 600).save(tmp_path / "id")
         await until(lambda: node.transport.connected, "back", within_s=5.0)
+
+
+async def test_who_is_enrolled_again_under_another_key_speaks_by_it(world: World, tmp_path: Path) -> None:
+    """What connects anew signs anew, too."""
+    world.credentials("back", names=("worker",), valid_s=2).save(tmp_path / "id")
+    identity = Identity.load(tmp_path / "id", renewal=SHORT)
+    async with world.node("source") as source, Node(identity=identity, agents={"worker": Answerer()}) as node:
+        await until(lambda: not node.transport.connected, "cut off at the end", within_s=5.0)
+        world.credentials("back", names=("worker",)).save(tmp_path / "id")
+        await until(lambda: node.transport.connected, "back", within_s=5.0)
+        reply = await source.request(StringValue(value="1"), StringValue, to="worker", timeout_s=3.0)
+        assert reply.value == "1"
+
+
+async def test_a_key_that_was_changed_in_the_file_is_gone_over_to(world: World, tmp_path: Path) -> None:
+    """As `agentbus identity rotate` does while the node runs: its renewal does not bring the former key back."""
+    async with world.enroller(valid_s=4):
+        (await joined(world, "work", ("worker",))).save(tmp_path / "id")
+        identity = Identity.load(tmp_path / "id", renewal=SHORT)
+        former = identity.credentials
+        worker = Worker()
+        async with world.node("source") as source, Node(identity=identity, agents={"worker": worker}) as node:
+            async with Node(identity=Identity(former)) as asking:
+                (await renewed(asking, former, time.time(), fresh=KeyPair.create())).save(tmp_path / "id")
+            fresh = Credentials.load(tmp_path / "id").pair
+            await until(lambda: identity.renewals >= 2, "taken over, and renewed", within_s=6.0)
+            assert identity.credentials.pair == fresh == Credentials.load(tmp_path / "id").pair
+            assert node.transport.connected
+            reply = await source.request(StringValue(value="1"), StringValue, to="worker", timeout_s=3.0)
+            assert reply.value == "1"
 
 
 async def test_who_is_expired_is_not_let_in(world: World) -> None:
