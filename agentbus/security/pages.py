@@ -1,7 +1,7 @@
 """Claims of many streams that one key signs, in a bounded room. Pure.
 
-A stream is what one key signs in one epoch, for one sender, to one subject: whoever may sign opens as many as it likes,
-by ever new epochs. So a key's streams are spread over `PAGES` pages, by their names, and a page that is full forgets the
+A stream is what one key signs in one epoch, for one sender, to one subject: whoever may sign opens as many as it
+likes, by ever new epochs. So a key's streams are spread over `PAGES` pages, by their names, and a page that is full forgets the
 stream that was used least recently, and of which nothing is open. What is kept of a key is bounded thereby, whatever it
 signs, and no other key's pages are touched.
 

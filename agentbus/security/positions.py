@@ -2,8 +2,8 @@
 their later lives, judge by the same.
 
 Each node writes what it has taken under its own name, ``{realm}.seen.{node}.{consumer}.{page}``, and reads what all
-have written of the consumer's page. A page holds some of a key's streams (see `pages`), so that what is kept of a key is
-bounded, however many streams it opens. A write is stored only if nothing of any of them has come since that was read
+have written of the consumer's page. A page holds some of a key's streams (see `pages`), so that what is kept of a key
+is bounded, however many streams it opens. A write is stored only if nothing of any of them has come since that was read
 (`among` of `Transport.store`), so of two nodes that claim one frame at two places one does.
 
 Deliveries of one consumer are judged in the order in which they came, those that have come meanwhile together: one

@@ -1,4 +1,4 @@
-"""A worker that stops leaves nothing behind, whenever that is: no shard in work, and no failure that nobody looks at."""
+"""A worker that stops leaves nothing behind, whenever that is: no shard in work, no failure that nobody looks at."""
 
 from __future__ import annotations
 
