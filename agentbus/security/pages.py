@@ -1,9 +1,9 @@
 """Claims of many streams that one key signs, in a bounded room. Pure.
 
 A stream is what one key signs in one epoch, for one sender, to one subject: whoever may sign opens as many as it
-likes, by ever new epochs. So a key's streams are spread over `PAGES` pages, by their names, and a page that is full forgets the
-stream that was used least recently, and of which nothing is open. What is kept of a key is bounded thereby, whatever it
-signs, and no other key's pages are touched.
+likes, by ever new epochs. So a key's streams are spread over `PAGES` pages, by their names, and a page that is full
+forgets the stream that was used least recently, and of which nothing is open. What is kept of a key is bounded thereby,
+whatever it signs, and no other key's pages are touched.
 
 Forgetting leaves a *floor*, as in `replay`: the newest time of issue that the forgotten stream had claimed. Of a stream
 that is not known nothing is claimed that was issued up to the floor; a stream that is opened keeps the floor of then.
