@@ -215,6 +215,27 @@ async def test_of_two_enrollers_one_issues_sets(world: World) -> None:
     assert member.electorate.forks == []
 
 
+async def test_an_answer_of_the_broker_in_place_of_the_set_stops_nothing(world: World) -> None:
+    """Whoever may ask JetStream something names where the answer goes, and streams keep what comes there."""
+    member = world.identity("member")
+
+    async def spoil(spy: Node) -> None:
+        spy.transport.send("$JS.API.STREAM.INFO.agentbus_plant_log", b"", SUBJECT)
+        while (found := await spy.transport.last(STREAM, SUBJECT)) is None or found.body[:1] != b"{":
+            await asyncio.sleep(0.01)
+
+    async with Node(identity=member), world.enroller(), world.node("spy", names=()) as spy:
+        await until(lambda: voters(member) == {"member", "spy"}, "itself")
+        await spoil(spy)
+        await come(world, "second", by_key(world))
+        await until(lambda: voters(member) == {"member", "spy", "second"}, "the next set")
+        kept = member.electorate.signed
+        await spoil(spy)
+        while (found := await spy.transport.last(STREAM, SUBJECT)) is None or found.body != kept:
+            await asyncio.sleep(0.05)
+    assert member.electorate.forks == []
+
+
 async def test_a_fork_is_kept_as_evidence_and_told(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     member = world.identity("member")
     async with Node(identity=member):

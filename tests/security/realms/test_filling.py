@@ -32,6 +32,11 @@ class Worker(Agent):
         return [value for by, value in self.done if by == sender]
 
 
+async def filled(node: Node, below: str) -> None:
+    for number in range(1000):
+        await node.transport.store(f"{below}.{number}", bytes(1000), message_id=f"m{number}")
+
+
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "SEEN_BYTES", ROOM)
@@ -85,8 +90,7 @@ async def test_who_fills_it_under_its_own_name_is_purged_and_work_goes_on(world:
         world.node("desk", role="operator", names=()) as desk,
     ):
         with pytest.raises(StorageFailed):
-            for number in range(1000):
-                await spy.transport.store(f"plant.seen.mallory.{number}", bytes(1000), message_id=f"m{number}")
+            await filled(spy, "plant.seen.mallory")
         with pytest.raises(StorageFailed):
             await host.transport.store("plant.seen.host.x", bytes(1000), message_id="x")
         await source.publish(Int64Value(value=1), durable=True)
