@@ -2,8 +2,8 @@
 
 Invariants: a set is stored after the one that this enroller has stored or seen last, by compare and set; who finds
 another there has been replaced, and issues no more. Nobody is shown a set before it is stored. What no enroller has
-signed counts for nothing, and is replaced: whoever may ask JetStream anything can have its answer stored there, by naming
-the subject for it.
+signed counts for nothing, and is replaced: whoever may ask JetStream anything can have its answer stored there, by
+naming the subject for it.
 """
 
 from __future__ import annotations

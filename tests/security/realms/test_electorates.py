@@ -221,7 +221,7 @@ async def test_an_answer_of_the_broker_in_place_of_the_set_stops_nothing(world: 
 
     async def spoil(spy: Node) -> None:
         spy.transport.send("$JS.API.STREAM.INFO.agentbus_plant_log", b"", SUBJECT)
-        while (found := await spy.transport.last(STREAM, SUBJECT)) is None or found.body[:1] != b"{":
+        while (found := await spy.transport.last(STREAM, SUBJECT)) is None or found.body[:1] != b"{":  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
     async with Node(identity=member), world.enroller(), world.node("spy", names=()) as spy:
@@ -231,7 +231,7 @@ async def test_an_answer_of_the_broker_in_place_of_the_set_stops_nothing(world: 
         await until(lambda: voters(member) == {"member", "spy", "second"}, "the next set")
         kept = member.electorate.signed
         await spoil(spy)
-        while (found := await spy.transport.last(STREAM, SUBJECT)) is None or found.body != kept:
+        while (found := await spy.transport.last(STREAM, SUBJECT)) is None or found.body != kept:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     assert member.electorate.forks == []
 
