@@ -352,6 +352,7 @@ class Opened(NamedTuple):
         late: whether a later live one had come before.
         key: the public key that signed it.
         speaks_as: whether who signed it may speak in a name: a frame of answers may hold those of several agents.
+        issued_us: when it was signed, microseconds since 1970, as its sender says.
     """
 
     source: str
@@ -361,6 +362,7 @@ class Opened(NamedTuple):
     late: bool = False
     key: bytes = b""
     speaks_as: Callable[[str], bool] = _as_nobody_else
+    issued_us: int = 0
 
 
 class FrameGuard(Protocol):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .acts import Act, add_acts, tell
 from .arguments import count, port
 from .failures import UsageError
+from .founding import add_founding, demands_of, layout_of
 
 if TYPE_CHECKING:
     from agentbus.security.realm.folder import RealmFolder
@@ -52,7 +53,7 @@ def _folder(parser: ArgumentParser) -> None:
 
 def _init_words(parser: ArgumentParser) -> None:
     _folder(parser)
-    add_layout(parser)
+    add_founding(parser.add_argument)
     parser.add_argument(
         "--cluster", type=count, default=1, metavar="N", help="as many servers, one cluster (default: 1)"
     )
@@ -61,52 +62,11 @@ def _init_words(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--port", type=port, default=4222, help="of the first server (default: 4222)")
     parser.add_argument("--listen", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
-    parser.add_argument(
-        "--admit",
-        action="append",
-        default=[],
-        metavar="FORM",
-        help="what newcomers show: join-key, quorum:K (K members sign), puzzle:BITS (a speed bump); "
-        "repeatable, all are demanded (join-key)",
-    )
-    parser.add_argument(
-        "--quota",
-        default="",
-        metavar="N/SECONDS[:no-vote]",
-        help="newcomers a sponsor and period; the others are declined, or have no vote",
-    )
-    parser.add_argument("--probation", type=count, default=0, metavar="SECONDS", help="how long a newcomer has no vote")
-
-
-def add_layout(parser: ArgumentParser) -> None:
-    """What there is in a realm."""
-    parser.add_argument("--name", default="default", help="of the realm (default: default)")
-    parser.add_argument(
-        "--bucket",
-        action="append",
-        default=[],
-        metavar="NAME[=KEYS]",
-        help="a bucket, and which keys agents may write; {agent} is their name (default: {agent}.>); repeatable",
-    )
-    parser.add_argument("--job", action="append", default=[], metavar="NAME", help="a sharding job; repeatable")
-    parser.add_argument("--escrow", action="append", default=[], metavar="NAME", help="an escrow ledger; repeatable")
-
-
-def layout_of(arguments: Namespace) -> Any:
-    """The `Layout` that the words say."""
-    from agentbus.security.realm.permissions import Layout
-
-    buckets: dict[str, list[str]] = {"checkpoints": ["{agent}.>"]}
-    for word in arguments.bucket:
-        name, _, keys = word.partition("=")
-        buckets.setdefault(name, []).append(keys or "{agent}.>")
-    return Layout(realm=arguments.name, buckets=buckets, jobs=tuple(arguments.job), escrows=tuple(arguments.escrow))
 
 
 def _init(arguments: Namespace) -> int:
     from time import time
 
-    from agentbus.security.realm.demands import JOIN_KEY, Demands
     from agentbus.security.realm.folder import create
 
     realm = create(
@@ -117,9 +77,7 @@ def _init(arguments: Namespace) -> int:
         port=arguments.port,
         servers=arguments.cluster,
         listen=arguments.listen,
-        admission=Demands(
-            admit=tuple(arguments.admit) or (JOIN_KEY,), quota=arguments.quota, probation_s=arguments.probation
-        ),
+        admission=demands_of(arguments),
     )
     tell(arguments, files_of(realm))
     return 0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from .acts import tell
 from .failures import UsageError
+from .founding import check_founded, demands_of, layout_of
 from .output import note
 from .realm import files_of
 
@@ -35,24 +36,26 @@ def serve_secure(arguments: Namespace) -> int:
 
 def _realm(arguments: Namespace, folder: Path) -> RealmFolder:
     from agentbus.security.realm.folder import RealmFolder, create
-    from agentbus.security.realm.permissions import Layout
     from agentbus.security.realm.server_files import ServerLimits
     from agentbus.security.realm.state import REALM
     from agentbus.transports.server_guardian import free_port
 
     where = folder / "realm"
     if (where / REALM).exists():
-        return RealmFolder(where)
+        realm = RealmFolder(where)
+        check_founded(arguments, realm)
+        return realm
     host = arguments.host
     limits = ServerLimits() if arguments.max_payload is None else ServerLimits(payload=arguments.max_payload)
     return create(
         where,
-        Layout(realm=arguments.realm_name),
+        layout_of(arguments),
         now_s=int(time()),
         hosts=["127.0.0.1" if host in ("0.0.0.0", "::") else host],
         port=arguments.port or free_port(host, 0),
         listen=host,
         limits=limits,
+        admission=demands_of(arguments),
     )
 
 

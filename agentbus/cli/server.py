@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .arguments import count, port
+from .failures import UsageError
+from .founding import add_founding, given
 
 if TYPE_CHECKING:
     from agentbus.transports.server_config import ServerOptions
     from agentbus.transports.server_foreground import ForegroundServer
 
 LOOPBACK = ("127.", "::1", "localhost")
+SETTLED = "as of agentbus realm init; a realm that is there already stays as it is"
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -25,12 +28,13 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
     parser.add_argument("--data", type=Path, metavar="DIR", help="its folder (default: that of embedded://)")
     parser.add_argument("--secure", action="store_true", help="with identities: make a realm in its folder, or use it")
-    parser.add_argument("--realm-name", default="default", metavar="NAME", help="of the realm made by --secure")
     parser.add_argument("--config-only", action="store_true", help="print the configuration it would get, and end")
     parser.add_argument("--show-credentials", action="store_true", help="print the password, too")
     parser.add_argument("--max-payload", type=count, metavar="BYTES", help="the largest message (default: 1 MiB)")
     parser.add_argument("--sync-interval", metavar="10s", help="how often stored messages are forced to the disk")
     parser.add_argument("--monitor-port", type=port, metavar="PORT", help="nats-server's HTTP monitoring, on 127.0.0.1")
+    realm = parser.add_argument_group("the realm that --secure makes where there is none", SETTLED)
+    add_founding(realm.add_argument, name="--realm-name")
 
 
 def execute(arguments: Namespace) -> int:
@@ -43,6 +47,8 @@ def execute(arguments: Namespace) -> int:
         from .secure import serve_secure
 
         return serve_secure(arguments)
+    if words := given(arguments):
+        raise UsageError(f"{', '.join(words)}: for a realm, which --secure makes")
     options = _options(arguments)
     folder = arguments.data.absolute() if arguments.data else server_folder()
     if arguments.config_only:

@@ -39,6 +39,7 @@ class Claim(Enum):
     COPY = "it stands in the log at another place, too: somebody stored it again"
     OLD = "it was overtaken by more frames than are remembered, or has come before"
     FULL = "too many before it are not completed"
+    FORGOTTEN = "it was issued before what is remembered of its sender's streams"
 
 
 class Claims:

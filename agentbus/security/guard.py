@@ -20,7 +20,7 @@ from .claims import Claim
 from .enrolling import SKEW_S, FormerIssuers, Issuers, verified_enrolment
 from .keys import SIGNATURE_BYTES, KeyPair, verified
 from .model import Enrolment
-from .positions import ClaimedJob, Delivery, Positions, stream_name
+from .positions import ClaimedJob, Delivery, Positions, page_of
 from .replay import CAPACITY, Replays
 from .signing import OVERHEAD, Header, packed, parsed, signable
 
@@ -47,6 +47,8 @@ class GuardCounters:
             those that came after one. What is lost on the way is the first less the second.
         again: durable frames that were delivered again, and let in.
         copies: durable frames that were completed before, or that somebody stored again.
+        forgotten: durable frames that were issued before what is remembered of their key's streams: copies, or later
+            than some ten thousand streams of that key.
         ignored: those in the name of a key that the node's watcher does not hear: not looked at.
     """
 
@@ -60,12 +62,14 @@ class GuardCounters:
     late: int = 0
     again: int = 0
     copies: int = 0
+    forgotten: int = 0
     ignored: int = 0
 
     @property
     def refused(self) -> int:
         """All that was not let in."""
-        return self.forged + self.strangers + self.stale + self.replayed + self.copies + self.ignored
+        durable = self.copies + self.forgotten
+        return self.forged + self.strangers + self.stale + self.replayed + durable + self.ignored
 
 
 class _Known:
@@ -320,7 +324,7 @@ class Guard:
             _, skipped, late = heard
         counters.opened += 1
         who = (header.source, header.epoch, header.number)
-        return sealed[start:], Opened(*who, skipped, late, enrolment.key, known.speaks_as)
+        return sealed[start:], Opened(*who, skipped, late, enrolment.key, known.speaks_as, header.issued_us)
 
     def _in_time(self, header: Header) -> None:
         now_us, issued_us = self._now_us(), header.issued_us
@@ -374,22 +378,25 @@ class Guard:
         positions = self._positions
         assert positions is not None
         number, place = opened.number, job.sequence
-        stream = stream_name(opened.key, opened.epoch, opened.source, job.subject)
+        page, stream = page_of(opened.key, opened.epoch, opened.source, job.subject)
 
         def judged(verdict: Claim | AgentBusError) -> None:
             if verdict is Claim.FIRST or verdict is Claim.AGAIN:
                 self.counters.again += verdict is Claim.AGAIN
-                then(ClaimedJob(job, lambda: positions.complete(consumer, stream, number, place)), None)
+                then(ClaimedJob(job, lambda: positions.complete(consumer, page, stream, number, place)), None)
             elif isinstance(verdict, AgentBusError):
                 then(job, verdict)
             elif verdict is Claim.FULL:
                 then(job, StorageFailed(f"{consumer}: {verdict.value}"))
             else:
-                self.counters.copies += 1
+                if verdict is Claim.FORGOTTEN:
+                    self.counters.forgotten += 1
+                else:
+                    self.counters.copies += 1
                 error = f"a durable frame of {opened.source!r} on {job.subject!r} was refused: {verdict.value}"
                 then(job, Unauthorized(error))
 
-        positions.judge(consumer, Delivery(stream, number, job, judged))
+        positions.judge(consumer, Delivery(page, stream, number, job, opened.issued_us, judged))
 
 
 def _microseconds(clock: Callable[[], float]) -> Callable[[], int]:

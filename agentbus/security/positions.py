@@ -1,12 +1,13 @@
 """Claims, kept: in a small stream of the realm's, by compare and set, so that all nodes of a durable consumer, and
 their later lives, judge by the same.
 
-Each node writes what it has taken under its own name, ``{realm}.seen.{node}.{consumer}.{stream}``, and reads what all
-have written of the consumer's stream. A write is stored only if nothing of any of them has come since that was read
+Each node writes what it has taken under its own name, ``{realm}.seen.{node}.{consumer}.{page}``, and reads what all
+have written of the consumer's page. A page holds some of a key's streams (see `pages`), so that what is kept of a key
+is bounded, however many streams it opens. A write is stored only if nothing of any of them has come since that was read
 (`among` of `Transport.store`), so of two nodes that claim one frame at two places one does.
 
 Deliveries of one consumer are judged in the order in which they came, those that have come meanwhile together: one
-write for each of their streams. They are handed on when it has been acknowledged, so what was handled has always been
+write for each of their pages. They are handed on when it has been acknowledged, so what was handled has always been
 claimed. Completions are written with the next claim, or after a while: one that is lost leaves a claim open, which
 lets a redelivery pass, and no copy.
 
@@ -26,69 +27,74 @@ from typing import NamedTuple
 
 from ..errors import AgentBusError, Conflict, StorageFailed
 from ..transport import Headers, Job, StoredMessage, StreamLimits, StreamSpec, Transport
-from .claims import Claim, Claims, Shared
+from .claims import Claim
+from .pages import NAME_BYTES, PAGES, Page, SharedPage
 
 BATCH = 1024
 """Deliveries that are judged together."""
 CACHED = 1024
-"""Streams whose claims are remembered beside what is kept."""
+"""Pages whose claims are remembered beside what is kept."""
 ATTEMPTS = 64
 """Writes of others that may come before one's own."""
 MAX_BYTES = 64 << 20
-"""What the stream may hold: some hundred bytes a stream; above it nothing new is claimed."""
+"""What the stream may hold: some hundred bytes a page, half a mebibyte a key, consumer and node; above it nothing is
+claimed."""
 REST_S = 1.0
 """Without a delivery for so long, completions are written by themselves, seconds."""
 
 
 class Delivery(NamedTuple):
-    """A delivery that waits to be judged. `stream`: the name of its stream among the consumer's."""
+    """A delivery that waits to be judged. `page`, `stream`: where its claims are, see `page_of`; `issued_us`: when it
+    was signed, microseconds since 1970."""
 
-    stream: str
+    page: str
+    stream: bytes
     number: int
     job: Job
+    issued_us: int
     then: Callable[[Claim | AgentBusError], None]
 
 
 class _Kept:
-    """What is known of one stream: what this node has kept, what the others have, up to which revision; what came of
+    """What is known of one page: what this node has kept, what the others have, up to which revision; what came of
     that; and completions that are not written yet."""
 
     __slots__ = ("claims", "completed", "others", "own", "revision")
 
     def __init__(self) -> None:
         self.own = b""
-        self.others: dict[str, Claims] = {}
+        self.others: dict[str, Page] = {}
         self.revision = 0
-        self.claims: Shared | None = None
-        self.completed: list[tuple[int, int]] = []
+        self.claims: SharedPage | None = None
+        self.completed: list[tuple[bytes, int, int]] = []
 
 
 class _Line:
-    """What waits at one consumer: deliveries to be judged, and streams with completions to be written."""
+    """What waits at one consumer: deliveries to be judged, and pages with completions to be written."""
 
-    __slots__ = ("deliveries", "streams", "task", "wake")
+    __slots__ = ("deliveries", "pages", "task", "wake")
 
     def __init__(self) -> None:
         self.deliveries: list[Delivery] = []
-        self.streams: OrderedDict[str, _Kept] = OrderedDict()
+        self.pages: OrderedDict[str, _Kept] = OrderedDict()
         self.task: asyncio.Task[None] | None = None
         self.wake = asyncio.Event()
 
-    def kept(self, stream: str) -> _Kept:
-        """What is known of a stream; too many are forgotten, but those that have something to be written."""
-        kept = self.streams.get(stream)
+    def kept(self, page: str) -> _Kept:
+        """What is known of a page; too many are forgotten, but those that have something to be written."""
+        kept = self.pages.get(page)
         if kept is None:
-            kept = self.streams[stream] = _Kept()
-            if len(self.streams) > CACHED:
-                for name, oldest in list(self.streams.items())[:BATCH]:
+            kept = self.pages[page] = _Kept()
+            if len(self.pages) > CACHED:
+                for name, oldest in list(self.pages.items())[:BATCH]:
                     if oldest is not kept and not oldest.completed:
-                        del self.streams[name]
-        self.streams.move_to_end(stream)
+                        del self.pages[name]
+        self.pages.move_to_end(page)
         return kept
 
     def unwritten(self) -> list[str]:
-        """The streams that have something to be written."""
-        return [stream for stream, kept in self.streams.items() if kept.completed]
+        """The pages that have something to be written."""
+        return [page for page, kept in self.pages.items() if kept.completed]
 
 
 class Positions:
@@ -136,11 +142,10 @@ class Positions:
         line.deliveries.append(delivery)
         self._go_on(consumer, line)
 
-    def complete(self, consumer: str, stream: str, number: int, place: int) -> None:
+    def complete(self, consumer: str, page: str, stream: bytes, number: int, place: int) -> None:
         """A claimed frame is not to be delivered any more."""
         line = self._lines[consumer]
-        kept = line.kept(stream)
-        kept.completed.append((number, place))
+        line.kept(page).completed.append((stream, number, place))
         if line.task is None:
             self._go_on(consumer, line)
 
@@ -167,8 +172,8 @@ class Positions:
                     async with asyncio.timeout(REST_S):
                         await line.wake.wait()
                         continue
-                for stream in line.unwritten()[:BATCH]:
-                    await self._commit(consumer, stream, line.kept(stream), [])
+                for page in line.unwritten()[:BATCH]:
+                    await self._commit(consumer, page, line.kept(page), [])
         finally:
             line.task = None
 
@@ -176,26 +181,26 @@ class Positions:
         """Judges what waits, and tells."""
         batch = line.deliveries[:BATCH]
         del line.deliveries[:BATCH]
-        streams: dict[str, list[Delivery]] = {}
+        pages: dict[str, list[Delivery]] = {}
         for delivery in batch:
-            streams.setdefault(delivery.stream, []).append(delivery)
+            pages.setdefault(delivery.page, []).append(delivery)
         judged = await asyncio.gather(
-            *(self._commit(consumer, stream, line.kept(stream), part) for stream, part in streams.items())
+            *(self._commit(consumer, page, line.kept(page), part) for page, part in pages.items())
         )
-        verdicts = dict(zip(streams, judged, strict=True))
+        verdicts = dict(zip(pages, judged, strict=True))
         for delivery in batch:
-            verdict = verdicts[delivery.stream]
+            verdict = verdicts[delivery.page]
             delivery.then(verdict if isinstance(verdict, AgentBusError) else verdict.pop(0))
 
     async def _commit(
-        self, consumer: str, stream: str, kept: _Kept, deliveries: list[Delivery]
+        self, consumer: str, page: str, kept: _Kept, deliveries: list[Delivery]
     ) -> list[Claim] | AgentBusError:
         """Claims what can be claimed, and returns what each delivery is; or why it can't be said."""
         try:
             await self._ensure()
             for _ in range(ATTEMPTS):
                 try:
-                    return await self._attempt(f"{consumer}.{stream}", kept, deliveries)
+                    return await self._attempt(f"{consumer}.{page}", kept, deliveries)
                 except Conflict:
                     continue  # another has written: look again
             return StorageFailed(f"{consumer}: others always wrote first")
@@ -206,11 +211,11 @@ class Positions:
         claims, kept.claims = kept.claims, None  # until a write is acknowledged, nobody knows what is kept
         if claims is None:
             await self._read(name, kept)
-            claims = Shared(Claims.from_bytes(kept.own), kept.others.values())
+            claims = SharedPage(Page.from_bytes(kept.own), kept.others.values())
         completed = kept.completed[:]
-        for number, place in completed:
-            claims.own.complete(number, place)
-        found = [claims.claim(delivery.number, delivery.job.sequence) for delivery in deliveries]
+        for stream, number, place in completed:
+            claims.own.complete(stream, number, place)
+        found = [claims.claim(one.stream, one.number, one.job.sequence, one.issued_us) for one in deliveries]
         if claims.changed or (completed and not deliveries):
             self._writes += 1
             stored = await self._transport.store(
@@ -222,13 +227,13 @@ class Positions:
                 timeout_s=self._timeout_s,
             )
             kept.own, kept.revision = body, stored.sequence
-            claims.changed = False
+            claims.written()
             del kept.completed[: len(completed)]
         kept.claims = claims
         return found
 
     async def _read(self, name: str, kept: _Kept) -> None:
-        """What all nodes have written of a stream; where something was known, the next that one of them has. There may
+        """What all nodes have written of a page; where something was known, the next that one of them has. There may
         be more: then a claim is refused, and what comes after that is read."""
         pattern = f"{self._prefix}.*.{name}"
         if kept.revision:
@@ -247,14 +252,14 @@ class Positions:
     def _take(self, message: StoredMessage, kept: _Kept) -> None:
         node = message.subject.removeprefix(f"{self._prefix}.").partition(".")[0]
         try:
-            claims = Claims.from_bytes(message.body)
+            page = Page.from_bytes(message.body)
         except StorageFailed as error:
             raise StorageFailed(f"{message.subject}: {error}") from None
         kept.revision = message.sequence
         if node == self._node:
             kept.own = message.body
         else:
-            kept.others[node] = claims
+            kept.others[node] = page
 
     async def _ensure(self) -> None:
         if self._made:
@@ -272,9 +277,10 @@ class Positions:
                 self._made = True
 
 
-def stream_name(key: bytes, epoch: int, source: str, subject: str) -> str:
-    """The name of a stream among a consumer's: a token."""
-    return sha256(b"\0".join((key.hex().encode(), b"%d" % epoch, source.encode(), subject.encode()))).hexdigest()[:40]
+def page_of(key: bytes, epoch: int, source: str, subject: str) -> tuple[str, bytes]:
+    """The page on which a stream is, a token, and its name there. The pages of two keys are never the same."""
+    stream = sha256(b"\0".join((key, b"%d" % epoch, source.encode(), subject.encode()))).digest()
+    return f"{sha256(key).hexdigest()[:32]}{stream[-1] % PAGES:02x}", stream[:NAME_BYTES]
 
 
 class ClaimedJob:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Generic, TypeVar
 
 from ..context import Context
-from ..errors import AgentBusError, NotConnected
+from ..errors import AgentBusError, Closed, NotConnected
 from ..peers import PeerId, StandingView
 from ..storage import Bucket
 from ..storage.leases import Holder, Leases
@@ -78,6 +78,7 @@ class Desk(Generic[S]):
         self._decided = False  # once: not before others had the time to tell that they are there
         self._ticked_s = ctx.now()
         self._closing: asyncio.Task[None] | None = None
+        self._closed = False  # nothing is begun any more, whatever lease is granted still
         self._counts: dict[int, int] = {}
         self._moved_s = dict.fromkeys(range(job.shards), ctx.now())
 
@@ -104,16 +105,17 @@ class Desk(Generic[S]):
 
     async def close(self) -> None:
         """Gives back what is held, and ends."""
+        self._closed = True
         if self._following is not None:
             self._following.stop()
-        for _, task in self._holdings.values():
-            task.cancel()
-        for task in self._tasks:
-            task.cancel()
         tasks = [*self._tasks, *(task for _, task in self._holdings.values())]
+        self._holdings.clear()
+        for task in tasks:
+            task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-        self._holdings.clear()
+        for task in self._tasks:
+            self._heard(task)
         if self._leases is not None:
             await self._leases.close()
 
@@ -184,6 +186,10 @@ class Desk(Generic[S]):
     def _acquired(self, key: str, token: int) -> None:
         shard = _shard(key)
         ctx = self._ctx
+        if self._closed:  # it was asked for before
+            if self._leases is not None:
+                self._leases.lease(key).leave()
+            return
         holding = Holding(
             shard,
             token,
@@ -202,6 +208,7 @@ class Desk(Generic[S]):
         self._put_down(shard, "acquired again")
         task = asyncio.get_running_loop().create_task(holding.run(), name=f"{ctx.me}: shard {shard}")
         self._holdings[shard] = (holding, task)
+        task.add_done_callback(self._heard)
         self._report_due_s = ctx.now()
 
     def _lost(self, key: str, reason: str) -> None:
@@ -224,6 +231,13 @@ class Desk(Generic[S]):
             return
         with suppress(Fenced):
             task.result()
+
+    def _heard(self, task: asyncio.Task[None]) -> None:
+        """A task has ended. Of one that no tick looks at any more what has gone wrong is told here."""
+        error = None if task.cancelled() else task.exception()
+        looked_at = not self._closed and any(held is task for _, held in self._holdings.values())
+        if error is not None and not looked_at and not isinstance(error, Fenced | Closed):
+            self._ctx.log.error("shard work failed as it was put down", task=task.get_name(), error=repr(error))
 
     def _condemn(self, key: Key) -> None:
         shard, sequence = key

@@ -11,7 +11,8 @@ import pytest
 from agentbus.errors import AgentBusError, StorageFailed
 from agentbus.security import positions as module
 from agentbus.security.claims import Claim, Claims
-from agentbus.security.positions import Delivery, Positions, stream_name
+from agentbus.security.pages import Page
+from agentbus.security.positions import Delivery, Positions, page_of
 from agentbus.transport import Headers, Transport
 from agentbus.transports import open_transport
 from tests.waiting import until
@@ -45,7 +46,10 @@ class Desk:
         def then(verdict: Claim | AgentBusError) -> None:
             self.said.append((stream, number, place, verdict))
 
-        self.positions.judge("c", Delivery(stream, number, Place(place), then))
+        self.positions.judge("c", Delivery(stream, stream_of(stream), number, Place(place), number, then))
+
+    def complete(self, number: int, place: int, stream: str = "s") -> None:
+        self.positions.complete("c", stream, stream_of(stream), number, place)
 
     async def verdict(self, number: int, place: int, stream: str = "s") -> Claim | AgentBusError:
         before = len(self.said)
@@ -55,7 +59,12 @@ class Desk:
 
     async def kept(self, stream: str = "s") -> Claims:
         message = await self.transport.last("agentbus_city_seen", f"city.seen.{self.node}.c.{stream}")
-        return Claims.from_bytes(message.body if message else b"")
+        return Page.from_bytes(message.body if message else b"").claims(stream_of(stream)) or Claims()
+
+
+def stream_of(page: str) -> bytes:
+    """The name of the only stream of a page."""
+    return page.encode().ljust(16)
 
 
 @asynccontextmanager
@@ -81,7 +90,7 @@ async def test_a_claim_is_known_to_all_nodes_and_written_before_it_is_told(url: 
         assert await two.verdict(1, 10) is Claim.AGAIN
         assert await two.verdict(2, 12) is Claim.FIRST
         assert await one.verdict(2, 13) is Claim.COPY, "what the other wrote meanwhile is read"
-        one.positions.complete("c", "s", 1, 10)
+        one.complete(1, 10)
         assert await one.verdict(3, 14) is Claim.FIRST
         assert (await one.kept()).open == {2: 12, 3: 14}
         assert (await two.kept()).open == {1: 10, 2: 12}, "nobody writes for another"
@@ -93,7 +102,7 @@ async def test_who_takes_over_goes_on_where_another_has_ended(url: str) -> None:
     async with desks(url) as (one, two):
         for number in (1, 2):
             assert await one.verdict(number, 10 + number) is Claim.FIRST
-        one.positions.complete("c", "s", 1, 11)
+        one.complete(1, 11)
         assert await one.verdict(3, 13) is Claim.FIRST
         one.positions.close()  # for good
         assert await two.verdict(2, 22) is Claim.COPY
@@ -101,21 +110,22 @@ async def test_who_takes_over_goes_on_where_another_has_ended(url: str) -> None:
         assert await two.verdict(1, 11) is Claim.DONE
         assert await two.verdict(9000, 14) is Claim.FIRST
         assert await two.verdict(3, 13) is Claim.AGAIN, "however far the others have gone meanwhile"
-        two.positions.complete("c", "s", 3, 13)
+        two.complete(3, 13)
         assert await two.verdict(9001, 15) is Claim.FIRST
         assert await two.verdict(3, 13) in (Claim.DONE, Claim.OLD)
 
 
 async def test_a_node_that_lies_withholds_and_lets_nothing_pass_again(url: str) -> None:
     async with desks(url) as (one, _):
-        lies = Claims()
+        lie = Page()
+        lies = lie.opened(stream_of("s"))
         for number in (1, 2):
             assert await one.verdict(number, 10 + number) is Claim.FIRST
-        one.positions.complete("c", "s", 1, 11)
+        one.complete(1, 11)
         lies.claim(1, 21)
         lies.claim(2, 22)
         lies.claim(3, 23)
-        await one.transport.store("city.seen.liar.c.s", lies.to_bytes(), message_id="lies")
+        await one.transport.store("city.seen.liar.c.s", lie.to_bytes(), message_id="lies")
         assert await one.verdict(9, 19) is Claim.FIRST
         assert [await one.verdict(number, 20 + number) for number in (1, 2)] == [Claim.DONE, Claim.COPY]
         assert await one.verdict(3, 13) is Claim.COPY, "this it can do"
@@ -142,7 +152,7 @@ async def test_completions_are_written_after_a_while_by_themselves(monkeypatch: 
     monkeypatch.setattr(module, "REST_S", 0.01)
     async with desks("memory://positions") as (one, two):
         await one.verdict(1, 10)
-        one.positions.complete("c", "s", 1, 10)
+        one.complete(1, 10)
         while (await one.kept()).open:  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.005)
         assert await two.verdict(1, 10) is Claim.DONE
@@ -157,12 +167,12 @@ async def test_what_is_remembered_is_bounded_and_what_is_unwritten_is_not_forgot
         for number in range(1, 30):
             await one.verdict(1, number, f"s{number}")
         line = one.positions._lines["c"]
-        assert len(line.streams) <= 5
+        assert len(line.pages) <= 5
         for number in range(1, 10):
-            one.positions.complete("c", f"s{number}", 1, number)
+            one.complete(1, number, f"s{number}")
         for number in range(1, 30):
             await one.verdict(2, 100 + number, f"s{number}")
-        assert len(line.streams) <= 15
+        assert len(line.pages) <= 15
         assert (await one.kept("s9")).open == {2: 109}
         assert (await one.kept("s10")).open == {1: 10, 2: 110}
 
@@ -174,13 +184,16 @@ async def test_what_is_kept_and_can_not_be_read_is_never_taken_for_nothing(url: 
         assert isinstance(await one.verdict(1, 10, "t"), StorageFailed)
 
 
-def test_streams_of_all_that_differs_have_names_of_their_own() -> None:
+def test_streams_of_all_that_differs_have_names_of_their_own_and_those_of_a_key_few_pages() -> None:
     names = {
-        stream_name(key, epoch, source, subject)
+        page_of(key, epoch, source, subject)
         for key in (b"a" * 32, b"b" * 32)
         for epoch in (1, 11)
         for source in ("hall", "1")
         for subject in ("city.log.x", "hall.city.log.x")
     }
-    assert len(names) == 16
-    assert all(name.isalnum() for name in names)
+    assert len({stream for _, stream in names}) == 16
+    assert all(page.isalnum() for page, _ in names)
+    pages = [{page_of(key, epoch, "hall", "x")[0] for epoch in range(5000)} for key in (b"a" * 32, b"b" * 32)]
+    assert len(pages[0]) == len(pages[1]) == module.PAGES
+    assert not pages[0] & pages[1]

@@ -1,13 +1,16 @@
 """Publishes the realm's epoch sets: one stream, which keeps the newest and tells everybody who follows it.
 
 Invariants: a set is stored after the one that this enroller has stored or seen last, by compare and set; who finds
-another there has been replaced, and issues no more. Nobody is shown a set before it is stored.
+another there has been replaced, and issues no more. Nobody is shown a set before it is stored. What no enroller has
+signed counts for nothing, and is replaced: whoever may ask JetStream anything can have its answer stored there, by
+naming the subject for it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from hashlib import sha256
 
 from ...context import Context
@@ -26,13 +29,15 @@ class Publisher:
 
     Args:
         realm: its name.
+        genuine: whether an enroller of the realm has signed that set.
 
     Attributes:
         published: the newest set that is stored.
         issues: whether this enroller may issue sets: it has seen the realm's newest, and nobody has replaced it.
     """
 
-    def __init__(self, realm: str) -> None:
+    def __init__(self, realm: str, genuine: Callable[[bytes], bool]) -> None:
+        self._genuine = genuine
         self.published = b""
         self.issues = False
         self._stream, self._subject = epochs_stream(realm), epochs_subject(realm)
@@ -71,6 +76,23 @@ class Publisher:
                 self._sequence, self.published = stored.sequence, signed
                 self._tried.clear()
 
+    async def repair(self, ctx: Context) -> None:
+        """Puts the newest set back, where something that no enroller has signed stands in its place."""
+        async with self._lock:
+            if not self.issues or not self.published:
+                return
+            with suppress(AgentBusError):  # the next time, then
+                found = await ctx.transport.last(self._stream, self._subject, timeout_s=STORE_S)
+                if found is not None and self._genuine(found.body):
+                    return
+                expected = found.sequence if found is not None else 0
+                name = f"{sha256(self.published).hexdigest()}:{expected}"
+                stored = await ctx.transport.store(
+                    self._subject, self.published, message_id=name, expected=expected, timeout_s=STORE_S
+                )
+                self._sequence = stored.sequence
+                ctx.log.error("what no enroller has signed stood in place of the epoch set: it was replaced")
+
     async def _other(self, ctx: Context) -> None:
         """Another set was stored meanwhile: its own, whose acknowledgement was lost or late, or that of another
         enroller."""
@@ -80,6 +102,10 @@ class Publisher:
             return
         if found is not None and sha256(found.body).hexdigest() in self._tried:
             self._sequence, self.published = found.sequence, found.body
+            return
+        if found is None or not self._genuine(found.body):
+            self._sequence = found.sequence if found is not None else 0
+            ctx.log.error("what no enroller has signed stood in place of the epoch set: it is replaced")
             return
         self.issues, self._replaced = False, True
         ctx.log.error("another enroller issues this realm's epoch sets: this one issues none any more")

@@ -43,6 +43,8 @@ from .streams import stream_specs
 ROLE = "enroller"
 TICK_S = 0.25
 """Seconds between two looks at what others have changed, and at what is due."""
+REPAIR_S = 2.0
+"""Seconds between two looks at whether the newest epoch set stands where it was stored."""
 
 
 class Enroller(Agent):
@@ -87,7 +89,7 @@ class Enroller(Agent):
         terms = terms or Terms(reserved=frozenset((*RESERVED, *self._state.layout.escrows)))
         renewal = StillEnrolled(self._issuers, self._state.public.realm, self._void)
         self._desk = Desk(policy, renewal, lambda role: signing_key(self._folder, role), terms=terms, valid_s=valid_s)
-        self._publisher = Publisher(self._state.public.realm)
+        self._publisher = Publisher(self._state.public.realm, lambda signed: self._set(signed) is not None)
         self._seen: list[tuple[int, int]] | None = None
         self._due: float | None = None
         self._newest = b""
@@ -139,6 +141,11 @@ class Enroller(Agent):
             return
         self._troubled = False
         await self._publisher.publish(ctx, self._newest)
+
+    @every(REPAIR_S)
+    async def put_back(self, ctx: Context) -> None:
+        """The epoch set, where something else stands in its place."""
+        await self._publisher.repair(ctx)
 
     # -- inside ----------------------------------------------------------------------------------------------------
 

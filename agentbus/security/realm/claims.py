@@ -93,6 +93,8 @@ def account_claims(
     scopes: Sequence[tuple[str, str, Permissions]] = (),
     revoked: Mapping[str, int] | None = None,
     former: Sequence[tuple[str, str, int]] = (),
+    exports: Sequence[Mapping[str, str]] = (),
+    imports: Sequence[Mapping[str, str]] = (),
 ) -> dict[str, Any]:
     """Of an account, by its operator.
 
@@ -104,6 +106,7 @@ def account_claims(
         revoked: users, to the second (since 1970) up to which what was issued to them is void.
         former: signing keys that were replaced: public key, role, and until when (seconds since 1970) they counted.
             Members mind these, servers do not.
+        exports, imports: see `separation`.
     """
     return {
         "name": name,
@@ -131,6 +134,8 @@ def account_claims(
                 for key, role, permissions in scopes
             ],
             "revocations": dict(revoked or {}),
+            **({"exports": [dict(each) for each in exports]} if exports else {}),
+            **({"imports": [dict(each) for each in imports]} if imports else {}),
             "default_permissions": {"pub": {}, "sub": {}},
         },
     }

@@ -35,6 +35,7 @@ from .claims import AccountLimits, account_claims, encode, operator_claims, syst
 from .demands import Demands, write_demands
 from .issuing import LONGEST_S, Wanted, issue
 from .permissions import ROLES, Layout, permissions
+from .separation import exports_of, imports_of
 from .server_files import ServerLimits
 from .state import REALM, RealmState, read_state
 
@@ -100,9 +101,18 @@ class RealmFolder:
         state = self.state
         allowed = permissions(state.layout)
         scopes = [(key, role, allowed[role]) for role, keys in state.public.roles.items() for key in keys]
-        limits = AccountLimits(disk_bytes=state.disk_bytes, memory_bytes=256 << 20)
+        nothing_stored = AccountLimits(disk_bytes=0, memory_bytes=0)
+        streams = self.offline("streams", Kind.ACCOUNT).public
         former = [(former.key, former.role, former.until_s) for former in state.public.former]
-        claims = account_claims(state.public.account, state.public.realm, limits, scopes, state.revoked, former)
+        claims = account_claims(
+            state.public.account,
+            state.public.realm,
+            nothing_stored,
+            scopes,
+            state.revoked,
+            former,
+            imports=imports_of(state.public.realm, streams),
+        )
         return encode(claims, self.offline("operator", Kind.OPERATOR), now_s)
 
     def write(self, state: RealmState, now_s: int) -> str:
@@ -116,7 +126,13 @@ class RealmFolder:
         own = encode(
             operator_claims(public.operator, f"{public.realm}-operator", public.system_account), operator, state.made_s
         )
-        jwts = {public.account: jwt, public.system_account: encode(system, operator, now_s)}
+        streams = self.offline("streams", Kind.ACCOUNT).public
+        limits = AccountLimits(connections=0, disk_bytes=state.disk_bytes, memory_bytes=256 << 20)
+        kept = account_claims(streams, f"{public.realm}-streams", limits, exports=exports_of(public.realm))
+        jwts = {public.account: jwt}
+        jwts |= {
+            key: encode(claims, operator, now_s) for key, claims in ((public.system_account, system), (streams, kept))
+        }
         text = server_files.accounts(own, public.system_account, jwts, full=state.servers > 1)
         told = json.dumps(state.as_json(), indent=1) + "\n"
         write_secret(self.folder / "servers" / server_files.ACCOUNTS, text)
@@ -335,8 +351,9 @@ def _keys(folder: Path, realm: str, hosts: Sequence[str], now_s: int) -> str:
     """Makes all keys and certificates; returns the authority's certificate."""
     offline = folder / "offline"
     write_secret(offline / "README", _README)
-    for name, kind in (("operator", Kind.OPERATOR), ("account", Kind.ACCOUNT), ("system", Kind.ACCOUNT)):
-        KeyPair.create(kind).save(offline / f"{name}.nk")
+    KeyPair.create(Kind.OPERATOR).save(offline / "operator.nk")
+    for name in ("account", "streams", "system"):
+        KeyPair.create(Kind.ACCOUNT).save(offline / f"{name}.nk")
     for role in ROLES:
         KeyPair.create(Kind.ACCOUNT).save(folder / "enroller" / "roles" / f"{role}.nk")
     write_secret(folder / "enroller" / JOIN_KEY, secrets.token_urlsafe(32) + "\n")

@@ -215,6 +215,23 @@ async def test_of_two_enrollers_one_issues_sets(world: World) -> None:
     assert member.electorate.forks == []
 
 
+async def test_what_is_no_set_in_its_place_stops_nothing(world: World) -> None:
+    """Only the enroller's identity may write there; an enroller used to end for good at what it found instead of a set."""
+    member = world.identity("member")
+    async with Node(identity=member), world.enroller():
+        await until(lambda: voters(member) == {"member"}, "itself")
+        other = Identity(Credentials.load(world.realm.enroller / ENROLLER))
+        async with Node(identity=other) as spoiler:
+            await spoiler.transport.store(SUBJECT, b"{}", message_id="1")
+            await come(world, "second", by_key(world))
+            await until(lambda: voters(member) == {"member", "second"}, "the next set")
+            kept = member.electorate.signed
+            await spoiler.transport.store(SUBJECT, b"{}", message_id="2")
+            while (now := await spoiler.transport.last(STREAM, SUBJECT)) is None or now.body != kept:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+    assert member.electorate.forks == []
+
+
 async def test_a_fork_is_kept_as_evidence_and_told(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     member = world.identity("member")
     async with Node(identity=member):
