@@ -216,7 +216,7 @@ async def test_of_two_enrollers_one_issues_sets(world: World) -> None:
 
 
 async def test_what_is_no_set_in_its_place_stops_nothing(world: World) -> None:
-    """Only the enroller's identity may write there; an enroller used to end for good at what it found instead of a set."""
+    """Only the enroller may write there; an enroller used to end for good at what it found instead of a set."""
     member = world.identity("member")
     async with Node(identity=member), world.enroller():
         await until(lambda: voters(member) == {"member"}, "itself")
