@@ -340,9 +340,16 @@ async def test_options_of_a_running_server_are_kept_and_contradiction_is_told(ho
         assert await first.ensure() == address
 
 
+def _stands_still(process: int) -> bool:
+    """Whether each thread is stopped: a stop reaches them one after the other."""
+    states = [path.read_text().rpartition(")")[2].split()[0] for path in Path(f"/proc/{process}/task").glob("*/stat")]
+    return bool(states) and set(states) == {"T"}
+
+
 async def test_a_hung_server_is_told_of_in_time(home: Path) -> None:
     async with await acquire(home=home) as server:
         os.kill(server.address.server_pid, signal.SIGSTOP)
+        await until(lambda: _stands_still(server.address.server_pid), "it stands still")
         with pytest.raises(
             ServerFailed, match=r"within 0\.3 s: process \d+ at nats://127\.0\.0\.1:\d+ does not answer"
         ):
